@@ -1,0 +1,55 @@
+# Everything a user or a developer runs. Each target sets up .venv from the hashed lock by itself.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+LOCK ?= requirements-dev.txt
+SOURCE ?= winnow-example
+ROOT ?= winnow-root
+BIN := .venv/bin
+READY := .venv/ready-$(LOCK)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@echo
+	@echo "  SOURCE=folder   what 'make run' curates   (default: $(SOURCE), written from sample photographs)"
+	@echo "  ROOT=folder     where the dataset is kept  (default: $(ROOT))"
+	@echo "  LOCK=file       which lock to install      (default: $(LOCK); requirements-gpu.txt has faiss for GPUs)"
+
+setup: $(READY) ## make .venv with exactly the locked, hashed packages
+
+$(READY): $(LOCK) requirements-uv.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes $(LOCK) requirements-uv.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: $(READY) ## curate SOURCE into ROOT and write the report
+	@if [ "$(SOURCE)" = winnow-example ]; then $(BIN)/winnow example winnow-example; fi
+	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)"
+
+test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY) ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY) ## the slow checks and the benchmarks: ratios against limits and peers
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m tests.benchmarks
+
+lock: requirements-uv.txt ## renew the hashed locks from the ranges in pyproject.toml
+	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.txt; }
+	$(COMPILE) --extra cpu pyproject.toml --output-file requirements.txt
+	$(COMPILE) --extra gpu --constraint requirements.txt pyproject.toml --output-file requirements-gpu.txt
+	$(COMPILE) --extra cpu --extra openvino --extra dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	echo uv | $(COMPILE) - --output-file requirements-uv.txt
+
+COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+clean: ## remove .venv, caches, the example and its dataset
+	rm -rf .venv .venv-bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache winnow-example winnow-root

@@ -1,0 +1,1 @@
+"""When it runs: schedules, triggers and limits of the flows on a Prefect server."""

@@ -1,0 +1,1 @@
+"""What runs after what: the flows, their settings, and the command line."""

@@ -1,0 +1,126 @@
+"""What a run needs of the machine and of the places it is pointed at, checked one by one."""
+
+import os
+import shutil
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from flows.settings import Settings
+from tasks.ingest.source import list_source
+from tasks.store.errors import WinnowError
+from tasks.store.root import open_root
+from tasks.store.storage import to_path
+
+MIN_FREE_BYTES = 2 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked: whether it is fine, whether a run needs it, and what to say of it."""
+
+    what: str
+    fine: bool
+    needed: bool
+    told: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Check everything; a check that breaks is a finding, not an error."""
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _python, _source, _root, _ffmpeg, _accelerator, _prefect, _mlflow,
+    ]  # fmt: skip
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings += check(settings)
+        except Exception as error:
+            findings.append(Finding(check.__name__.strip("_"), False, True, f"{type(error).__name__}: {error}"))
+    return findings
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding("python", sys.version_info >= (3, 11), True, version)
+
+
+def _source(settings: Settings) -> Iterator[Finding]:
+    if settings.source is None:
+        yield Finding("source", False, False, "none is named; `winnow doctor FOLDER` checks one")
+        return
+    try:
+        listing = list_source(settings.source_uri, settings.ingest.include, leave_out=settings.root_uri)
+    except WinnowError as error:
+        yield Finding("source", False, True, str(error))
+        return
+    taken = len(listing.files)
+    told = f"{listing.listed} files, {taken} of them taken"
+    yield Finding("source", taken > 0, True, told if taken else f"{told}; see ingest.include")
+
+
+def _root(settings: Settings) -> Iterator[Finding]:
+    place = to_path(settings.root_uri)
+    try:
+        open_root(settings.root_uri)
+        told = "a root"
+    except WinnowError as error:
+        if (place / "root.json").exists() or (place.exists() and any(place.iterdir())):
+            yield Finding("root", False, True, str(error))
+            return
+        told = "will be made"
+    above = next(folder for folder in (place, *place.parents) if folder.exists())
+    writable = os.access(above, os.W_OK)
+    yield Finding(
+        "root",
+        writable,
+        True,
+        f"{place} ({told})" if writable else f"{above} cannot be written; mend its rights",
+    )
+    free = shutil.disk_usage(above).free
+    yield Finding("disk", free > MIN_FREE_BYTES, True, f"{free / 1e9:.0f} GB free at {above}")
+
+
+def _ffmpeg(_settings: Settings) -> Iterator[Finding]:
+    found = shutil.which("ffmpeg")
+    yield Finding(
+        "ffmpeg",
+        found is not None,
+        False,
+        found or "not found; only videos need it: install the package ffmpeg",
+    )
+
+
+def _accelerator(_settings: Settings) -> Iterator[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        yield Finding("accelerator", True, False, torch.cuda.get_device_name())
+    else:
+        yield Finding(
+            "accelerator", True, False, f"none; torch {torch.__version__} runs on {os.cpu_count()} processors"
+        )
+
+
+def _prefect(_settings: Settings) -> Iterator[Finding]:
+    import prefect
+
+    address = os.environ.get("PREFECT_API_URL")
+    if not address:
+        yield Finding("prefect", True, True, f"{prefect.__version__}, a temporary server for each run")
+        return
+    try:
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=5) as answer:  # noqa: S310
+            fine = answer.status == 200
+    except (OSError, ValueError) as error:
+        yield Finding(
+            "prefect", False, True, f"{address} does not answer ({error}); start it, or unset PREFECT_API_URL"
+        )
+        return
+    yield Finding("prefect", fine, True, address)
+
+
+def _mlflow(_settings: Settings) -> Iterator[Finding]:
+    from importlib.metadata import version
+
+    yield Finding("mlflow", True, False, f"{version('mlflow')}, {os.environ.get('MLFLOW_TRACKING_URI', 'files')}")

@@ -1,0 +1,147 @@
+"""The whole loop, `winnow run`: curate, select, report. What there is to do is known before Prefect is started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.settings import Settings
+from tasks.annotate.handoff import missing_handoff
+from tasks.embed.again import asks_for_another
+from tasks.gate.judge import is_held
+from tasks.gate.suites import Transition
+from tasks.ingest.plan import Plan, plan
+from tasks.report.page import has_report, report_path, write_report
+from tasks.select.pick import wanted_selection
+from tasks.store.log import Batch, read_log
+from tasks.store.root import Root, locked, open_root
+
+if TYPE_CHECKING:
+    from flows.run import Summary
+
+WAITING = "Another run is at work in this root; waiting for it."
+
+GATE_BEFORE: dict[str, Transition] = {
+    "ingest": "ingested",
+    "dedupe": "deduplicated",
+    "embed": "embedded",
+    "select": "selected",
+}
+"""The gate that a stage has to pass before it is committed."""
+
+
+@dataclass
+class Outcome:
+    """What a run of the command did; `as_json` is the contract of `--json`."""
+
+    planned: Plan
+    summaries: list[Summary] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    held_objects: int = 0
+    report: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, with at least the keys that the design names."""
+        counts = sum((summary.counts for summary in self.summaries), Counter[str]())
+        seconds = sum((summary.seconds for summary in self.summaries), Counter[str]())
+        rejects = sum((summary.rejects for summary in self.summaries), Counter[str]())
+        verdicts = Counter(verdict.result for summary in self.summaries for verdict in summary.verdicts)
+        outcomes = ("sample", "copy", "video", "reject", "deferred")
+        return {
+            "run_id": next((summary.run_id for summary in self.summaries), None),
+            "batches": [batch for summary in self.summaries for batch in summary.batches],
+            "objects": {name: getattr(self.planned, name) for name in ("listed", "ignored", "known", "new")},
+            "outcomes": {name: counts[name] for name in outcomes} | {"held": self.held_objects},
+            "rejects": dict(rejects),
+            "duplicates": {"perceptual": counts["perceptual"]},
+            "embedded": counts["embedded"],
+            "selected": counts["selected"],
+            "gates": {result: verdicts[result] for result in ("pass", "warn", "hold")},
+            "held": self.held,
+            "seconds": {stage: round(float(spent), 3) for stage, spent in seconds.items()},
+            "report": self.report,
+        }
+
+    @property
+    def hints(self) -> list[str]:
+        """What the user should know."""
+        return [hint for summary in self.summaries for hint in summary.hints]
+
+
+def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outcome:
+    """Take in what is new, select, report; nothing new, nothing is started.
+
+    Args:
+        settings: all of them.
+        select: also select and hand off.
+        report: also write the report.
+    """
+    source = settings.source_uri
+    root = open_root(settings.root_uri, create=True)
+    with locked(root, WAITING):
+        outcome = Outcome(plan(root, source, settings.ingest, settings.frozen()))
+        return _go_on(root, settings, outcome, select=select, report=report)
+
+
+def resume(settings: Settings) -> Outcome:
+    """Go on with what is planned, released or selected already, without listing any source."""
+    root = open_root(settings.root_uri)
+    with locked(root, WAITING):
+        waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
+        return _go_on(root, settings, Outcome(Plan(0, 0, 0, 0, waiting)), select=True, report=True)
+
+
+def pick(settings: Settings, name: str | None) -> Outcome:
+    """Only select and hand off."""
+    root = open_root(settings.root_uri)
+    with locked(root, WAITING):
+        outcome = Outcome(Plan(0, 0, 0, 0, ()))
+        _select(root, settings, outcome, name)
+        return _told(root, outcome)
+
+
+def _go_on(root: Root, settings: Settings, outcome: Outcome, *, select: bool, report: bool) -> Outcome:
+    if _something_to_curate(root, settings, outcome.planned):
+        from flows.curate import curate
+
+        outcome.summaries.append(_summary(curate(settings, outcome.planned, return_state=True)))
+    if select:
+        _select(root, settings, outcome, None)
+    if report and (outcome.summaries or not has_report(root)):
+        outcome.report = write_report(root.uri)
+    elif has_report(root):
+        outcome.report = report_path(root)
+    return _told(root, outcome)
+
+
+def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None) -> None:
+    wanted = wanted_selection(root, settings.select, name)
+    held = wanted.name is not None and is_held(root, wanted.name, "selected", settings.gates)
+    if (wanted.name is not None and not held) or missing_handoff(root):
+        from flows.select import select
+
+        outcome.summaries.append(_summary(select(settings, name, return_state=True)))
+
+
+def _something_to_curate(root: Root, settings: Settings, planned: Plan) -> bool:
+    batches = read_log(root).batches
+    moving = any(not _waits(root, batches[name], settings) for name in planned.batches)
+    return moving or asks_for_another(root, settings.embed)
+
+
+def _waits(root: Root, batch: Batch, settings: Settings) -> bool:
+    """Whether only a person can move the batch."""
+    return batch.next_stage is not None and is_held(root, batch.batch_id, GATE_BEFORE[batch.next_stage], settings.gates)
+
+
+def _summary(state: Any) -> Summary:
+    summary: Summary = state.result()
+    return summary
+
+
+def _told(root: Root, outcome: Outcome) -> Outcome:
+    held = [batch for batch in read_log(root).open_batches if batch.held]
+    outcome.held = [batch.batch_id for batch in held]
+    outcome.held_objects = sum(batch.planned.counts["objects"] for batch in held if batch.next_stage == "ingest")
+    return outcome

@@ -1,0 +1,76 @@
+"""Prefect artifacts: verdicts and summaries where people look at runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tasks.gate.judge import Verdict
+
+if TYPE_CHECKING:
+    from flows.run import Summary
+
+
+def publish_verdict(verdict: Verdict) -> None:
+    """One markdown artifact a verdict: the result, and every expectation with what was seen."""
+    rows = [
+        f"| {'met' if one.success else one.severity} "
+        f"| {_cell(one.expectation)} | {_cell(one.observed)} | {_cell(one.threshold)} |"
+        for one in verdict.findings
+    ]
+    table = "\n".join(["| | expectation | observed | allowed |", "|---|---|---|---|", *rows])
+    advice = (
+        f"\n\nHeld. `winnow release {verdict.subject} --note WHY` lets it through, `winnow discard` gives it up."
+        if verdict.result == "hold"
+        else ""
+    )
+    text = (
+        f"## {verdict.transition}: {verdict.result}\n\n{_cell(verdict.subject)} {_cell(verdict.why)}\n\n{table}{advice}"
+    )
+    _publish(f"gate-{verdict.transition}", text, f"{verdict.transition}: {verdict.result}")
+
+
+def publish_summary(name: str, summary: Summary, extra: dict[str, Any]) -> None:
+    """One markdown artifact a run: figures, rejects by reason, gates, what is held."""
+    figures = {**extra, **summary.counts}
+    parts = [f"## {name}", _table("figure", figures)]
+    if summary.rejects:
+        parts += ["### rejects", _table("reason", dict(summary.rejects))]
+    if summary.held:
+        parts += ["### held", "\n".join(f"- {_cell(subject)}" for subject in summary.held)]
+    _publish(f"{name}-summary", "\n\n".join(parts), f"summary of {name}")
+
+
+def publish_pictures(name: str, pictures: list[tuple[str, bytes]]) -> None:
+    """A strip of thumbnails, embedded so that no other server is asked."""
+    import base64
+
+    shown = [
+        f"![{_cell(caption)}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})" for caption, jpeg in pictures
+    ]
+    if shown:
+        _publish(f"{name}-pictures", " ".join(shown), f"pictures of {name}")
+
+
+def _publish(key: str, text: str, description: str) -> None:
+    """Artifacts are for show: a server that does not take one stops no run."""
+    from prefect.artifacts import create_markdown_artifact
+    from prefect.context import FlowRunContext
+    from prefect.logging import get_run_logger
+
+    if FlowRunContext.get() is None:
+        return
+    try:
+        create_markdown_artifact(text, key=key, description=description)
+    except Exception as error:
+        get_run_logger().warning("The artifact %s could not be written: %s", key, error)
+
+
+def _table(heading: str, figures: dict[str, Any]) -> str:
+    rows = [f"| {_cell(name)} | {value:,} |" for name, value in figures.items()]
+    return "\n".join([f"| {heading} | |", "|---|---:|", *rows])
+
+
+def _cell(text: str) -> str:
+    """Names in it are hostile: nothing of them may become markup."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~])", r"\\\1", " ".join(str(text).split()))

@@ -1,0 +1,90 @@
+"""What the stages of one flow run share: the root, the settings, the gates, and the tally that is told at the end."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.publish import publish_verdict
+from flows.settings import Settings
+from tasks.gate.judge import Verdict, is_held, judge
+from tasks.gate.suites import Transition
+from tasks.store.log import read_log
+from tasks.store.root import Root, open_root
+from tasks.store.staging import Staged
+
+
+@dataclass
+class Summary:
+    """What a flow run did. The keys of `winnow run --json` are made from it.
+
+    Attributes:
+        run_id: id of the Prefect flow run.
+        batches: batches and selections that it worked on.
+        counts: figures of what was committed, by name; rejects and duplicates by reason and kind.
+        verdicts: of the gates that it asked.
+        held: batches and selections that wait for a decision.
+        hints: what the user should know.
+        seconds: wall time by stage.
+    """
+
+    run_id: str
+    batches: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    verdicts: list[Verdict] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    seconds: Counter[str] = field(default_factory=Counter)
+
+
+class Run:
+    """One flow run at work in a root."""
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self.settings = settings
+        self.root = settings.root_uri
+        self.opened: Root = open_root(self.root)
+        self.summary = Summary(run_id)
+
+    def done(self, subject: str, stage: str) -> bool:
+        """Whether that stage of a batch is committed."""
+        batch = read_log(self.opened).batches.get(subject)
+        return bool(batch and stage in batch.committed)
+
+    def discarded(self, subject: str) -> bool:
+        """Whether somebody gave the batch up."""
+        return bool(read_log(self.opened).batches[subject].discarded)
+
+    def holds(self, subject: str, transition: Transition) -> bool:
+        """Whether the batch was held before this gate and nobody has decided since."""
+        held = is_held(self.opened, subject, transition, self.settings.gates)
+        if held:
+            self.summary.held.append(subject)
+        return held
+
+    def passes(self, transition: Transition, staged: Staged) -> bool:
+        """Ask the gate; whether what is staged may be committed."""
+        with self.timed("gate"):
+            verdict = judge(self.root, staged, transition, self.settings.gates, self.summary.run_id)
+        self.summary.verdicts.append(verdict)
+        publish_verdict(verdict)
+        if verdict.result == "hold":
+            self.summary.held.append(staged.subject)
+        return verdict.result != "hold"
+
+    def count(self, counts: dict[str, Any]) -> None:
+        """Add what a commit counted."""
+        self.summary.counts.update({name: value for name, value in counts.items() if isinstance(value, int)})
+        self.summary.rejects.update(counts.get("rejects", {}))
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the wall time of the block to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.summary.seconds[stage] += time.perf_counter() - started  # type: ignore[assignment]

@@ -1,0 +1,64 @@
+"""Select: pick from the pool -> gate -> hand off. Tops the label queue up."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.curate import finished
+from flows.publish import publish_pictures, publish_summary
+from flows.run import Run
+from flows.settings import Settings
+from tasks.annotate.handoff import hand_off, missing_handoff
+from tasks.report.gallery import thumbnails_of
+from tasks.select.pick import commit_selection, pick_samples, wanted_selection
+from tasks.store.root import locked, open_root
+
+
+@flow(name="select")
+def select(settings: Settings, name: str | None = None) -> Any:
+    """Pick the samples that are worth a label, and hand them off.
+
+    Args:
+        settings: all of them; the root at least.
+        name: of the selection; without it one is made when the pool changed.
+
+    Returns:
+        A Summary; in a state named `Held` if the gate held the selection.
+    """
+    root = open_root(settings.root_uri)
+    with locked(root, "Another run is at work in this root; waiting for it."):
+        run = Run(settings, str(flow_run.id or ""))
+        pick(run, name)
+        deliver(run)
+        publish_summary("select", run.summary, {})
+    return finished(run.summary)
+
+
+def pick(run: Run, name: str | None) -> None:
+    """Pool to selection."""
+    wanted = wanted_selection(run.opened, run.settings.select, name)
+    if wanted.name is None:
+        run.summary.hints.append(f"Nothing selected: {wanted.why}.")
+        return
+    run.summary.batches.append(wanted.name)
+    if run.holds(wanted.name, "selected"):
+        return
+    with run.timed("select"):
+        staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select)
+    if run.passes("selected", staged):
+        with run.timed("select"):
+            run.count(commit_selection(run.root, wanted.name, staged))
+
+
+def deliver(run: Run) -> None:
+    """Selection to files for annotators."""
+    selection = missing_handoff(run.opened)
+    if selection is None:
+        return
+    with run.timed("hand off"):
+        delivered = hand_off(run.root, selection, run.settings.handoff)
+    run.summary.hints.append(f"{delivered.images} images for annotators: {delivered.folder}")
+    if delivered.thumbnails and run.settings.handoff.pixels == "original":
+        run.summary.hints.append(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
+    publish_pictures("selection", thumbnails_of(run.opened, selection))

@@ -1,0 +1,184 @@
+"""Hand a selection off as files: images, Label Studio tasks, a COCO skeleton, a CSV, all keyed by sample_id."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import simplejpeg
+
+from tasks.annotate.settings import HandoffSettings
+from tasks.image import thumbnail
+from tasks.image.decode import Undecodable, decode
+from tasks.image.isolation import run_isolated
+from tasks.progress import advance
+from tasks.store import tables, views
+from tasks.store.errors import Unreachable
+from tasks.store.ids import content_id
+from tasks.store.log import read_log
+from tasks.store.root import Root, open_root
+from tasks.store.storage import storage_for
+from tasks.unit import unit
+
+MAX_PIXELS = 1_000_000_000
+"""A sample was decoded before, within the limits of its ingest; this only keeps the memory of the process bounded."""
+
+_COLUMNS = ["uri", "source_uri", "width", "height", "captured_at", "sensor_id"]
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class HandedOff:
+    """A written hand-off: its folder, how many images it has, and how many of them are only thumbnails."""
+
+    folder: str
+    images: int
+    thumbnails: int
+
+
+@unit("hand off")
+def hand_off(root: str, selection: str, settings: HandoffSettings) -> HandedOff:
+    """Write the folder of a selection: `<root>/handoff/<selection>/`. Written twice it is the same.
+
+    Images are upright JPEGs without any metadata, so that every tool shows the pixels that labels refer to, and no
+    position or serial number leaves. `selection.csv` is written last: where it is, the hand-off is whole.
+    """
+    opened = open_root(root)
+    folder = opened.at("handoff", selection)
+    picks = _picks(opened, selection)
+    advance("hand off", 0, len(picks))
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(picks), _CHUNK):
+        rows += _write_images(opened, folder, picks.slice(start, _CHUNK), settings)
+    for name, content in (
+        ("label_studio.json", _label_studio(rows)),
+        ("coco.json", _coco(rows, selection)),
+        ("selection.csv", _csv(rows)),
+    ):
+        opened.storage.write(f"{folder}/{name}", content)
+    return HandedOff(folder, len(rows), sum(row["pixels"] == "thumbnail" for row in rows))
+
+
+def missing_handoff(root: Root) -> str | None:
+    """The newest committed selection whose hand-off was not finished."""
+    newest = read_log(root).visible("select")[-1:]
+    for name in newest:
+        try:
+            root.storage.stat(root.at("handoff", name, "selection.csv"))
+        except Unreachable:
+            return name
+    return None
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original to read again: where, and the bytes that it must still have."""
+
+    uri: str
+    sample_id: str
+    quality: int
+
+
+def render(original: Original) -> bytes | None:
+    """An upright JPEG of the original, in a process of its own; None if it is gone or is no longer the same."""
+    try:
+        content = storage_for(original.uri).read(original.uri)
+    except Unreachable:
+        return None
+    if content_id(content) != original.sample_id:
+        return None
+    try:
+        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, original.quality)
+    except Undecodable:
+        return None
+
+
+def _picks(root: Root, selection: str) -> pa.Table:
+    columns = ", ".join(f"s.{name}" for name in _COLUMNS)
+    return (
+        views.connect(root)
+        .sql(
+            f"SELECT p.rank, p.sample_id, p.gain, p.reason, {columns} "
+            "FROM selections p JOIN samples s USING (sample_id) WHERE p.selection = ? ORDER BY p.rank",
+            params=[selection],
+        )
+        .to_arrow_table()
+    )
+
+
+def _write_images(root: Root, folder: str, picks: pa.Table, settings: HandoffSettings) -> list[dict[str, Any]]:
+    """Write the images of some picks; their rows, with what was written: `pixels`, `file_width` and `file_height`."""
+    samples = tables.open_table(root, "samples")
+    thumbnails = tables.lookup(samples, "sample_id", picks["sample_id"].to_pylist(), ["thumbnail"])["thumbnail"]
+    rendered = _originals(picks, settings) if settings.pixels == "original" else iter([None] * len(picks))
+    rows = []
+    for row, small, full in zip(picks.to_pylist(), thumbnails.to_pylist(), rendered, strict=True):
+        jpeg = small if full is None else full
+        root.storage.write(f"{folder}/{_image(row['sample_id'])}", jpeg)
+        height, width = simplejpeg.decode_jpeg_header(jpeg)[:2]
+        pixels = "thumbnail" if full is None else "original"
+        rows.append({**row, "pixels": pixels, "file_width": width, "file_height": height})
+        advance("hand off", 1)
+    return rows
+
+
+def _originals(picks: pa.Table, settings: HandoffSettings) -> Iterator[bytes | None]:
+    jobs = [Original(row["uri"], row["sample_id"], settings.quality) for row in picks.to_pylist()]
+    for chunk in run_isolated(render, jobs, max_pixels=MAX_PIXELS, max_cpu_s=settings.max_cpu_s):
+        yield from (None if isinstance(jpeg, Undecodable) else jpeg for jpeg in chunk)
+
+
+def _image(sample_id: str) -> str:
+    return f"images/{sample_id}.jpg"
+
+
+def _label_studio(rows: list[dict[str, Any]]) -> bytes:
+    """Tasks for a Label Studio that serves this folder (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)."""
+    tasks = [
+        {
+            "data": {
+                "image": f"/data/local-files/?d={_image(row['sample_id'])}",
+                "sample_id": row["sample_id"],
+                "rank": row["rank"],
+                "reason": row["reason"],
+            }
+        }
+        for row in rows
+    ]
+    return json.dumps(tasks, indent=1).encode()
+
+
+def _coco(rows: list[dict[str, Any]], selection: str) -> bytes:
+    """Images without annotations; sizes are those of the files, which are upright."""
+    images = [
+        {
+            "id": row["rank"],
+            "file_name": _image(row["sample_id"]),
+            "width": row["file_width"],
+            "height": row["file_height"],
+            "sample_id": row["sample_id"],
+        }
+        for row in rows
+    ]
+    skeleton = {"info": {"description": selection}, "images": images, "annotations": [], "categories": []}
+    return json.dumps(skeleton, indent=1).encode()
+
+
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    names = ["rank", "sample_id", "file", "pixels", "reason", "gain", *_COLUMNS[1:]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_unarmed({**row, "file": _image(row["sample_id"])}) for row in rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _unarmed(row: dict[str, Any]) -> dict[str, Any]:
+    """A camera's name that a spreadsheet would run as a formula begins with an apostrophe instead."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,1 @@
+"""Dedupe: which samples repeat another one."""

@@ -1,0 +1,68 @@
+"""The hashes of all kept samples, kept in one file, so that a batch reads from the tables only what came since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.store import staging, views
+from tasks.store.log import Log
+from tasks.store.root import Root
+
+_REWRITE_SHARE = 0.25
+"""The file is written anew when what came since is this share of it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Kept samples in the order in which they were committed: (n, 32) uint8 hashes of both kinds, and ids."""
+
+    phashes: NDArray[np.uint8]
+    ringhashes: NDArray[np.uint8]
+    ids: Sequence[str]
+
+
+def kept_samples(root: Root, log: Log) -> Kept:
+    """Hashes of the samples that are kept in the batches whose dedupe is committed."""
+    visible = log.visible("dedupe")
+    base, covered = _read(root, visible)
+    since = [batch for batch in visible if batch not in covered]
+    rows = pa.concat_tables([base, _kept_of(root, since)])
+    if len(rows) - len(base) > _REWRITE_SHARE * len(base):
+        marked = rows.replace_schema_metadata({"batches": "\n".join(visible)})
+        staging.write_rows(root, _location(root), marked)
+    return Kept(unpacked(rows["phash"]), unpacked(rows["ringhash"]), rows["sample_id"].to_pylist())
+
+
+def unpacked(hashes: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """A column of hashes as (n, 32) uint8."""
+    return np.frombuffer(b"".join(hashes.to_pylist()), np.uint8).reshape(-1, 32)
+
+
+_SCHEMA = pa.schema([("sample_id", pa.string()), ("phash", pa.binary(32)), ("ringhash", pa.binary(32))])
+
+
+def _read(root: Root, visible: list[str]) -> tuple[pa.Table, set[str]]:
+    """The file and the batches in it; nothing if one of them was discarded since."""
+    rows = staging.read_rows(root, _location(root))
+    covered = set((rows.schema.metadata or {}).get(b"batches", b"").decode().split("\n")) if rows else set()
+    if rows is None or not covered <= set(visible):
+        return _SCHEMA.empty_table(), set()
+    return rows.replace_schema_metadata(None), covered
+
+
+def _kept_of(root: Root, batches: list[str]) -> pa.Table:
+    if not batches:
+        return _SCHEMA.empty_table()
+    wanted = pa.table({"batch_id": batches, "place": range(len(batches))})
+    connection = views.connect(root, wanted=wanted)
+    rows = connection.sql(
+        "SELECT sample_id, phash, ringhash FROM kept JOIN wanted USING (batch_id) ORDER BY place, sample_id"
+    ).to_arrow_table()
+    return rows.cast(_SCHEMA)
+
+
+def _location(root: Root) -> str:
+    return root.at("indexes", "perceptual.parquet")

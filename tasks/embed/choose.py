@@ -1,0 +1,99 @@
+"""Choose the model of a root, once, and record it; another setting gets a table of its own."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from blake3 import blake3
+
+from tasks.embed import backbone, descriptor
+from tasks.embed.settings import EmbedSettings
+from tasks.store import choices
+from tasks.store.errors import UsageError
+from tasks.store.root import Root, open_root
+from tasks.unit import unit
+
+CHOICE = "embed.model"
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model of a root, as it is recorded.
+
+    Attributes:
+        name: unique for architecture and weights, as in the column `model`.
+        table: `embeddings_` and the name.
+        dimensions: length of a vector.
+        architecture: timm's name; None for the descriptor.
+        checkpoint: file of the weights; None for the descriptor.
+        asked: the settings that led to it.
+        hint: what to tell the user; empty if there is nothing to tell.
+    """
+
+    name: str
+    table: str
+    dimensions: int
+    architecture: str | None
+    checkpoint: str | None
+    asked: list[str | None]
+    hint: str
+
+
+@unit("choose model", retries=0)
+def choose_model(root: str, settings: EmbedSettings) -> Model:
+    """The model that the settings ask for; plain `auto` takes the one that the root has.
+
+    Raises:
+        UsageError: the settings name weights that are not there or do not fit.
+    """
+    opened = open_root(root)
+    recorded = recorded_model(opened)
+    if recorded and settings.asked() in (recorded.asked, ["auto", None]):
+        return recorded
+    chosen = _choose(settings)
+    if recorded:
+        choices.revise(opened, CHOICE, asdict(chosen), f"the settings ask for {settings.model}, {settings.checkpoint}")
+        return chosen
+    return Model(**choices.settle(opened, CHOICE, lambda: asdict(chosen)))
+
+
+def recorded_model(root: Root) -> Model | None:
+    """The model of the root; None before its first batch was embedded."""
+    recorded: dict[str, Any] | None = choices.recall(root, CHOICE)
+    return Model(**recorded) if recorded else None
+
+
+def weights_of(model: Model) -> backbone.Weights:
+    """The weights of a model that has any. Raises UsageError if the file is gone or is another one now."""
+    if model.architecture is None or model.checkpoint is None:
+        raise UsageError(f"{model.name} has no weights.")
+    if _name(model.architecture, model.checkpoint) != model.name:
+        raise UsageError(f"embed.checkpoint: {model.checkpoint} is no longer the file that {model.name} was made with.")
+    return backbone.Weights(model.architecture, model.checkpoint)
+
+
+def _choose(settings: EmbedSettings) -> Model:
+    asked = settings.asked()
+    weights = None if settings.model == descriptor.NAME else backbone.find_weights(settings.model, settings.checkpoint)
+    if weights is None:
+        hint = (
+            f"No weights at hand: the vectors are {descriptor.NAME}, colour and gradients without a network. "
+            "For better ones: --checkpoint FILE (any timm backbone), or let this machine reach timm's hub once."
+        )
+        name = descriptor.NAME
+        return Model(name, _table(name), descriptor.DIMENSIONS, None, None, asked, hint if asked[0] == "auto" else "")
+    name = _name(weights.architecture, weights.file)
+    dimensions = backbone.load(weights, settings.runtime).dimensions
+    return Model(name, _table(name), dimensions, weights.architecture, weights.file, asked, "")
+
+
+def _name(architecture: str, file: str) -> str:
+    try:
+        digest = blake3(max_threads=blake3.AUTO).update_mmap(file).hexdigest()
+    except OSError as error:
+        raise UsageError(f"embed.checkpoint: {file} cannot be read ({error.strerror}).") from error
+    return f"{architecture}-{digest[:8]}"
+
+
+def _table(name: str) -> str:
+    return "embeddings_" + re.sub(r"\W", "_", name)

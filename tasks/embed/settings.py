@@ -1,0 +1,32 @@
+"""Settings of embed."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.store.settings import StrictModel
+
+
+class EmbedSettings(StrictModel):
+    """Which model makes the vectors, and what it runs on."""
+
+    model: str = Field(
+        default="auto",
+        description="A timm name; `descriptor-1` for colour and gradients without weights; or `auto`: the checkpoint "
+        "if one is given, else timm's default if its weights are cached or can be had within ten seconds, else "
+        "descriptor-1.",
+    )
+    checkpoint: str | None = Field(
+        default=None,
+        description="Weights: a file (safetensors first; .pth is read without code), or a timm name.",
+    )
+    runtime: Literal["torch", "openvino"] = Field(
+        default="torch",
+        description="`torch` uses a GPU where there is one, else bf16 where the processor has it; `openvino` needs the "
+        "extra of that name.",
+    )
+    batch: int = Field(default=64, ge=1, description="Images a forward pass.")
+
+    def asked(self) -> list[str | None]:
+        """What decides which model it is."""
+        return [self.model, self.checkpoint]

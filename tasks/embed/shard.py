@@ -1,0 +1,134 @@
+"""Embed: kept samples in shards, vectors into the table of the model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.embed import backbone
+from tasks.embed.again import members_uri
+from tasks.embed.choose import Model, weights_of
+from tasks.embed.settings import EmbedSettings
+from tasks.embed.vectors import described, embedded
+from tasks.progress import advance
+from tasks.store import staging, tables, views
+from tasks.store.commit import Resolved, commit
+from tasks.store.log import Log
+from tasks.store.root import Root, open_root
+from tasks.store.schema import Table, embeddings
+from tasks.store.staging import Staged
+from tasks.unit import unit
+
+SHARD_SIZE = 2048
+REVISION = 1
+"""Goes up when the code gives other vectors for the same thumbnails."""
+
+
+def shards_to_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -> list[dict[str, Any]]:
+    """The arguments of `embed_shard` for every shard of a batch."""
+    samples = len(_members(open_root(root), batch))
+    advance("embed", 0, samples)
+    same = {"root": root, "batch": batch, "model": model, "settings": settings}
+    return [{**same, "shard": shard} for shard in range(-(-samples // SHARD_SIZE))]
+
+
+@unit("embed shard")
+def embed_shard(root: str, batch: str, shard: int, model: Model, settings: EmbedSettings) -> int:
+    """Stage the vectors of one shard of a batch's kept samples unless they are staged already; how many."""
+    opened = open_root(root)
+    ids = _members(opened, batch)[shard * SHARD_SIZE : (shard + 1) * SHARD_SIZE]
+    uri = staging.shard_uri(opened, batch, "embed", _version(model, settings), shard)
+    staged = staging.read_rows(opened, uri, ["sample_id"])
+    if staged is not None and staged["sample_id"].to_pylist() == ids:
+        advance("embed", len(ids))
+        return len(ids)
+    samples = tables.open_table(opened, "samples")
+    rows = tables.lookup(samples, "sample_id", ids, ["thumbnail"])
+    vectors = _vectors(rows["thumbnail"].to_pylist(), model, settings)
+    staging.write_rows(opened, uri, _as_rows(rows["sample_id"], vectors, model, batch))
+    return len(rows)
+
+
+@unit("gather embed")
+def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -> Staged:
+    """Stage what the gate judges of the vectors: length, dimension and finiteness of each, and how alike all are."""
+    opened = open_root(root)
+    version = _version(model, settings)
+    parts, total, count = [_JUDGED.empty_table()], np.zeros(model.dimensions), 0
+    for rows in staging.read_all(opened, staging.staged_uris(opened, batch, "embed", version)):
+        vectors = tables.matrix(rows["vector"])
+        finite = np.isfinite(vectors).all(axis=1)
+        lengths = np.linalg.norm(vectors, axis=1)
+        total, count = total + vectors[finite].sum(axis=0), count + int(finite.sum())
+        dimensions = np.full(len(rows), vectors.shape[1])
+        columns = [rows["sample_id"], dimensions, np.nan_to_num(lengths), finite]
+        parts.append(pa.table(dict(zip(_JUDGED.names, columns, strict=True)), schema=_JUDGED))
+    uri = opened.at("staging", batch, "embed", "judged.parquet")
+    judged = pa.concat_tables(parts)
+    staging.write_rows(opened, uri, judged)
+    facts = {
+        "kept": len(_members(opened, batch)),
+        "dimensions": model.dimensions,
+        "mean_cosine": _mean_cosine(total, count),
+    }
+    return Staged(batch, "embed", uri, facts, staging.settings_hash(version, facts))
+
+
+@unit("commit embed")
+def commit_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -> dict[str, Any]:
+    """Commit the vectors of a batch; its counts."""
+    opened = open_root(root)
+    table = embeddings(model.table.removeprefix("embeddings_"), model.dimensions)
+    uris = staging.staged_uris(opened, batch, "embed", _version(model, settings))
+
+    def rows() -> Iterator[tuple[Table, pa.Table]]:
+        for part in staging.read_all(opened, uris):
+            yield table, part.cast(table.schema)
+
+    def resolve(_log: Log) -> Resolved:
+        return Resolved(rows(), {"embedded": len(_members(opened, batch)), "model": model.name})
+
+    return commit(opened, batch, "embed", resolve).counts
+
+
+def _members(root: Root, batch: str) -> list[str]:
+    """Samples to embed, in the order of their ids: those that a batch keeps, or those that are embedded again."""
+    again = staging.read_rows(root, members_uri(root, batch))
+    if again is not None:
+        listed: list[str] = again["sample_id"].to_pylist()
+        return listed
+    query = "SELECT sample_id FROM kept WHERE batch_id = ? ORDER BY sample_id"
+    ids: list[str] = views.connect(root).sql(query, params=[batch]).to_arrow_table()["sample_id"].to_pylist()
+    return ids
+
+
+_JUDGED = pa.schema(
+    [("sample_id", pa.string()), ("dimension", pa.int64()), ("length", pa.float64()), ("finite", pa.bool_())]
+)
+
+
+def _version(model: Model, settings: EmbedSettings) -> str:
+    return staging.settings_hash(model.name, settings.runtime, settings.batch, SHARD_SIZE, REVISION)
+
+
+def _vectors(thumbnails: list[bytes], model: Model, settings: EmbedSettings) -> NDArray[np.float32]:
+    if model.architecture is None:
+        return described(thumbnails)
+    return embedded(thumbnails, backbone.load(weights_of(model), settings.runtime), settings.batch)
+
+
+def _as_rows(ids: pa.ChunkedArray, vectors: NDArray[np.float32], model: Model, batch: str) -> pa.Table:
+    schema = embeddings(model.table.removeprefix("embeddings_"), model.dimensions).schema
+    flat = pa.array(vectors.astype(np.float16).ravel(), pa.float16())
+    column = pa.FixedSizeListArray.from_arrays(flat, model.dimensions)
+    labels = [pa.repeat(value, len(vectors)) for value in (model.name, batch)]
+    return pa.table([ids.combine_chunks(), column, *labels], schema=schema)
+
+
+def _mean_cosine(total: NDArray[np.float64], count: int) -> float:
+    """Mean cosine between two different rows, from the sum of `count` unit rows."""
+    if count < 2:
+        return 0.0
+    return float((total @ total - count) / (count * (count - 1)))

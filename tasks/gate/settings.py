@@ -1,0 +1,73 @@
+"""Settings of the gates: what is expected of a batch before the next stage sees it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.store.settings import StrictModel
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Mode = Literal["auto", "approve", "warn"]
+
+_MODE: Any = Field(
+    default="auto",
+    description="`auto` holds what fails a critical expectation; `approve` always holds, for a person to release; "
+    "`warn` never holds.",
+)
+
+
+class IngestedGate(StrictModel):
+    """Between ingest and dedupe. Every object is accounted for, once, besides what these allow."""
+
+    mode: Mode = _MODE
+    max_reject_share: Share = Field(default=0.2, description="Share of objects that are rejects.")
+    max_deferred_share: Share = Field(default=0.2, description="Share of objects that could not be reached.")
+    min_short_side: int = Field(default=32, ge=0, description="Pixels; pictures below are small.")
+    max_small_share: Share = Field(default=0.5, description="Share of small pictures.")
+    min_brightness: float = Field(default=0.04, ge=0, le=1, description="Mean luma; pictures below are dark.")
+    max_brightness: float = Field(default=0.97, ge=0, le=1, description="Mean luma; pictures above are overexposed.")
+    max_misexposed_share: Share = Field(default=0.5, description="Share of dark and overexposed pictures.")
+    by: str | None = Field(
+        default=None,
+        description="Judge the shares for each value of this column or metadata key as well (sensor_id, say), so that "
+        "one bad camera is named.",
+    )
+
+
+class DeduplicatedGate(StrictModel):
+    """Between dedupe and embed. Every sample is kept or the duplicate of a kept one."""
+
+    mode: Mode = _MODE
+    max_duplicate_share: Share = Field(default=0.95, description="Share of samples that repeat another one.")
+
+
+class EmbeddedGate(StrictModel):
+    """Between embed and select. Every kept sample has one finite vector of unit length and the model's dimension."""
+
+    mode: Mode = _MODE
+    max_mean_cosine: float = Field(
+        default=0.98,
+        ge=-1,
+        le=1,
+        description="Mean cosine of two samples; above, the embedding has collapsed.",
+    )
+
+
+class SelectedGate(StrictModel):
+    """Between select and hand-off. The budget is kept, and no pick is a duplicate, labelled or picked twice."""
+
+    mode: Mode = _MODE
+
+
+class GateSettings(StrictModel):
+    """The four gates."""
+
+    min_objects: int = Field(
+        default=50,
+        ge=1,
+        description="A share is judged critically from so many rows up; below, it only warns.",
+    )
+    ingested: IngestedGate = Field(default_factory=IngestedGate)
+    deduplicated: DeduplicatedGate = Field(default_factory=DeduplicatedGate)
+    embedded: EmbeddedGate = Field(default_factory=EmbeddedGate)
+    selected: SelectedGate = Field(default_factory=SelectedGate)

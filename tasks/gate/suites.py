@@ -1,0 +1,208 @@
+"""What each gate expects, as Great Expectations, with words, thresholds and severities."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from tasks.gate.settings import GateSettings
+from tasks.store.errors import UsageError
+
+Transition = Literal["ingested", "deduplicated", "embedded", "selected"]
+Severity = Literal["critical", "warning"]
+
+OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation.
+
+    Attributes:
+        words: what is expected, as people read it.
+        kind: class of great_expectations.expectations.
+        arguments: what it takes.
+        frame: which rows it judges.
+        severity: critical holds, warning warns.
+        threshold: what is allowed, as people read it.
+        name_by: column that names the rows that fail.
+    """
+
+    words: str
+    kind: str
+    arguments: dict[str, Any]
+    frame: Literal["rows", "facts", "groups"] = "rows"
+    severity: Severity = "critical"
+    threshold: str = ""
+    name_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The checks of one gate and the frames they look at."""
+
+    checks: list[Check]
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    """The checks of a gate for the staged rows and figures.
+
+    Raises:
+        UsageError: `by` names no column and no metadata key.
+    """
+    build: dict[str, Callable[[pd.DataFrame, dict[str, Any], GateSettings], Suite]] = {
+        "ingested": _ingested,
+        "deduplicated": _deduplicated,
+        "embedded": _embedded,
+        "selected": _selected,
+    }
+    return build[transition](rows, facts, settings)
+
+
+def _ingested(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    gate = settings.ingested
+    rows = _with_shares(rows, settings)
+    checks = [
+        Check("every planned object is accounted for", "ExpectTableRowCountToEqual", {"value": facts["planned"]}),
+        Check("no object is there twice", "ExpectColumnValuesToBeUnique", {"column": "object_id"}),
+        Check("every object has an outcome", "ExpectColumnValuesToNotBeNull", {"column": "outcome"}),
+        Check(
+            "outcomes are known ones",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "outcome", "value_set": OUTCOMES},
+        ),
+    ]
+    shares = {
+        "reject": ("share of rejects", gate.max_reject_share),
+        "deferred": ("share of objects that could not be reached", gate.max_deferred_share),
+        "small": (f"share of pictures below {gate.min_short_side} px", gate.max_small_share),
+        "misexposed": ("share of dark and overexposed pictures", gate.max_misexposed_share),
+    }
+    severity: Severity = "critical" if len(rows) >= settings.min_objects else "warning"
+    checks += [_share(column, words, most, severity) for column, (words, most) in shares.items() if _any(rows, column)]
+    frames = {"rows": rows, "facts": pd.DataFrame([facts])}
+    if gate.by:
+        frames["groups"] = _groups(rows, gate.by, list(shares), settings.min_objects)
+        checks += [
+            Check(
+                f"{words}, by {gate.by}",
+                "ExpectColumnValuesToBeBetween",
+                {"column": column, "max_value": most},
+                frame="groups",
+                threshold=f"at most {most:g}",
+                name_by=gate.by,
+            )
+            for column, (words, most) in shares.items()
+            if _any(frames["groups"], column)
+        ]
+    return Suite(checks, frames)
+
+
+def _deduplicated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    duplicate = rows["kept_id"].notna()
+    rows = rows.assign(
+        duplicate=duplicate.astype(float),
+        kept_is_kept=~duplicate | ~rows["kept_id"].isin(rows["sample_id"][duplicate]),
+    )
+    most = settings.deduplicated.max_duplicate_share
+    severity: Severity = "critical" if len(rows) >= settings.min_objects else "warning"
+    checks = [
+        Check("every sample is kept or dropped", "ExpectTableRowCountToEqual", {"value": facts["samples"]}),
+        Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
+        Check(
+            "what a duplicate repeats is kept itself",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "kept_is_kept", "value_set": [True]},
+        ),
+    ]
+    if len(rows):
+        checks.append(_share("duplicate", "share of duplicates", most, severity))
+    return Suite(checks, {"rows": rows})
+
+
+def _embedded(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    most = settings.embedded.max_mean_cosine
+    checks = [
+        Check("every kept sample has a vector", "ExpectTableRowCountToEqual", {"value": facts["kept"]}),
+        Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
+        Check(
+            "vectors have the model's dimension",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "dimension", "value_set": [facts["dimensions"]]},
+        ),
+        Check("vectors are finite", "ExpectColumnValuesToBeInSet", {"column": "finite", "value_set": [True]}),
+        Check(
+            "vectors have unit length",
+            "ExpectColumnValuesToBeBetween",
+            {"column": "length", "min_value": 0.99, "max_value": 1.01},
+            threshold="0.99 to 1.01",
+        ),
+    ]
+    if len(rows) > 1:
+        checks.append(
+            Check(
+                "samples differ: mean cosine of two",
+                "ExpectColumnValuesToBeBetween",
+                {"column": "mean_cosine", "max_value": most},
+                frame="facts",
+                severity="critical" if len(rows) >= settings.min_objects else "warning",
+                threshold=f"at most {most:g}",
+            )
+        )
+    return Suite(checks, {"rows": rows, "facts": pd.DataFrame([facts])})
+
+
+def _selected(rows: pd.DataFrame, facts: dict[str, Any], _settings: GateSettings) -> Suite:
+    checks = [
+        Check(
+            "the budget is kept",
+            "ExpectTableRowCountToBeBetween",
+            {"min_value": 0, "max_value": facts["budget"]},
+            threshold=f"at most {facts['budget']}",
+        ),
+        Check("no sample is picked twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
+        Check("no rank is given twice", "ExpectColumnValuesToBeUnique", {"column": "rank"}),
+        Check("no duplicate is picked", "ExpectColumnValuesToBeInSet", {"column": "kept", "value_set": [True]}),
+        Check(
+            "no labelled sample is picked",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "labelled", "value_set": [False]},
+        ),
+    ]
+    return Suite(checks, {"rows": rows})
+
+
+def _share(column: str, words: str, most: float, severity: Severity) -> Check:
+    arguments = {"column": column, "max_value": most}
+    return Check(words, "ExpectColumnMeanToBeBetween", arguments, severity=severity, threshold=f"at most {most:g}")
+
+
+def _with_shares(rows: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
+    """Columns of 0 and 1 whose means are shares; of pictures only where there is one."""
+    gate = settings.ingested
+    picture = rows["width"].notna()
+    small = rows[["width", "height"]].min(axis=1) < gate.min_short_side
+    misexposed = (rows["brightness"] < gate.min_brightness) | (rows["brightness"] > gate.max_brightness)
+    return rows.assign(
+        reject=(rows["outcome"] == "reject").astype(float),
+        deferred=(rows["outcome"] == "deferred").astype(float),
+        small=small.astype(float).where(picture),
+        misexposed=misexposed.astype(float).where(picture),
+    )
+
+
+def _groups(rows: pd.DataFrame, by: str, columns: list[str], min_objects: int) -> pd.DataFrame:
+    """Shares of each group that is large enough, one row a group."""
+    keys = rows[by] if by in rows.columns else rows["metadata"].map(lambda text: json.loads(text or "{}").get(by))
+    if by not in rows.columns and len(rows) and keys.isna().all():
+        raise UsageError(f"gates.ingested.by: no object has a column or metadata key {by!r}.")
+    grouped = rows.assign(**{by: keys.fillna("(unknown)").astype(str)}).groupby(by)
+    shares = grouped[columns].mean()
+    return shares[grouped.size() >= min_objects].reset_index()
+
+
+def _any(rows: pd.DataFrame, column: str) -> bool:
+    return bool(rows[column].notna().any())

@@ -1,0 +1,31 @@
+"""A 256-bit hash that no rotation changes: finds pictures turned by any angle, or mirrored, whatever fills the corners.
+
+The disc around the centre is unrolled into 33 rings. Turning the picture shifts every ring, which leaves the magnitudes
+of its Fourier coefficients as they are (the idea of the Fourier-Mellin transform: Casasent and Psaltis, "Position,
+rotation, and scale invariant optical correlation", 1976). The bits say which of eight frequencies grow more than the
+average one from each ring to the next.
+"""
+
+import cv2
+import numpy as np
+
+from tasks.image.decode import Pixels
+
+_SIDE = 128
+_RINGS = 33
+_ANGLES = 128
+_FREQUENCIES = 8
+_FLOOR = _ANGLES / 2
+"""Added to the magnitudes, so that the noise of even areas does not decide a bit."""
+
+
+def ring_hash(grey: Pixels) -> bytes:
+    """Hash of a grey picture, (h, w) uint8, of any size: 32 bytes, row-major by ring and frequency."""
+    scale = _SIDE / min(grey.shape)
+    size = [max(1, round(length * scale)) for length in reversed(grey.shape)]
+    shrunk = cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (0, 0), 1)
+    centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+    rings = cv2.warpPolar(shrunk, (_RINGS, _ANGLES), centre, _SIDE / 2 * 0.98, cv2.INTER_LINEAR)
+    magnitudes = np.abs(np.fft.rfft(rings.astype(np.float32), axis=0))[1 : _FREQUENCIES + 1].T
+    growth = np.diff(np.log(magnitudes + _FLOOR), axis=0)
+    return np.packbits(growth > growth.mean(axis=1, keepdims=True) + 1e-6).tobytes()

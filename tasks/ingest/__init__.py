@@ -1,0 +1,1 @@
+"""Ingest: list a source, plan batches, read each file once and measure it."""

@@ -1,0 +1,150 @@
+"""Plan: what is new in a source, cut into batches whose boundaries never change, before any file is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.ingest.settings import IngestSettings
+from tasks.ingest.source import Listing, list_source
+from tasks.store import staging, tables
+from tasks.store.errors import UsageError
+from tasks.store.ids import object_id
+from tasks.store.log import Log, read_log
+from tasks.store.plans import PLANNED, add_batch, plan_uri
+from tasks.store.root import Root
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has before it.
+
+    Attributes:
+        listed: files in the source; listed = ignored + known + new.
+        ignored: files that no pattern includes.
+        known: objects that are in the tables, or in a batch that was planned earlier.
+        new: objects planned now.
+        batches: ids of all batches that stand before a stage, in the order in which they were planned.
+    """
+
+    listed: int
+    ignored: int
+    known: int
+    new: int
+    batches: tuple[str, ...]
+
+
+def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any]) -> Plan:
+    """List the source and plan batches of what is new; nothing new, nothing is written.
+
+    Args:
+        root: where the dataset is.
+        source: URI of a folder or a manifest.
+        settings: what to take, and how large a batch may be.
+        frozen: settings that later stages compute with, kept in the plan.
+
+    Raises:
+        UsageError: the source is not there, cannot be read, or holds nothing to take.
+    """
+    listing = list_source(source, settings.include, leave_out=root.uri)
+    if not len(listing.files):
+        _refuse_empty(read_log(root), source, listing)
+    fresh = _fresh(root, listing.files)
+    for part in _cut(fresh, settings.batch_size, int(settings.batch_bytes)):
+        add_batch(root, source, part, frozen)
+    waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage != "select")
+    known = listing.listed - listing.ignored - len(fresh)
+    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting)
+
+
+def _fresh(root: Root, files: pa.Table) -> pa.Table:
+    """Objects that no table and no open plan knows, and those that were deferred, on their next pass."""
+    first = [object_id(uri, version, 0) for uri, version in _pairs(files)]
+    objects = _as_planned(files, first, passes=[0] * len(files), deferrals=[0] * len(files))
+    in_plans = _ids_in_open_plans(root)
+    known = objects.filter(pc.is_in(objects["object_id"], value_set=pa.concat_arrays([_ids_in_tables(root), in_plans])))
+    unknown = objects.filter(pc.invert(pc.is_in(objects["object_id"], value_set=known["object_id"].combine_chunks())))
+    again = _deferred(root, known, in_plans)
+    return pa.concat_tables([unknown, again]).sort_by("uri")
+
+
+def _ids_in_tables(root: Root) -> pa.Array:
+    dataset = tables.open_table(root, "objects")
+    if dataset is None:
+        return pa.array([], pa.string())
+    return dataset.scanner(columns=["object_id"], filter="pass = 0").to_table()["object_id"].combine_chunks()
+
+
+def _ids_in_open_plans(root: Root) -> pa.Array:
+    waiting = [batch.batch_id for batch in read_log(root).open_batches if batch.next_stage == "ingest"]
+    plans = [staging.read_rows(root, plan_uri(root, name), ["object_id"]) for name in waiting]
+    return pa.concat_arrays(
+        [
+            pa.array([], pa.string()),
+            *(plan["object_id"].combine_chunks() for plan in plans if plan is not None),
+        ]
+    )
+
+
+def _deferred(root: Root, known: pa.Table, in_plans: pa.Array) -> pa.Table:
+    """Listed objects whose last pass did not reach them, unless their next pass is planned already."""
+    dataset = tables.open_table(root, "objects")
+    if dataset is None:
+        return known.slice(0, 0)
+    columns = ["uri", "version", "pass", "outcome"]
+    passes: dict[tuple[str, str], dict[int, str]] = {}
+    for row in dataset.scanner(columns=columns, filter="outcome = 'deferred' OR pass > 0").to_table().to_pylist():
+        passes.setdefault((row["uri"], row["version"]), {})[row["pass"]] = row["outcome"]
+    waiting = {
+        pair: (max(seen) + 1, sum(outcome == "deferred" for outcome in seen.values()))
+        for pair, seen in passes.items()
+        if seen[max(seen)] == "deferred"
+    }
+    listed = known.filter(pa.array([pair in waiting for pair in _pairs(known)], pa.bool_()))
+    following = [waiting[pair] for pair in _pairs(listed)]
+    ids = [object_id(*pair, waiting[pair][0]) for pair in _pairs(listed)]
+    again = listed.set_column(0, "object_id", pa.array(ids, pa.string()))
+    again = again.set_column(3, "pass", pa.array([step[0] for step in following], pa.int32()))
+    again = again.set_column(4, "deferrals", pa.array([step[1] for step in following], pa.int32()))
+    return again.filter(pc.invert(pc.is_in(again["object_id"], value_set=in_plans)))
+
+
+def _as_planned(files: pa.Table, ids: list[str], passes: list[int], deferrals: list[int]) -> pa.Table:
+    modified = pc.cast(pc.multiply(files["modified_at"], 1e6), pa.int64(), safe=False)
+    columns = {
+        "object_id": ids,
+        "uri": files["uri"],
+        "version": files["version"],
+        "pass": passes,
+        "deferrals": deferrals,
+        "byte_size": files["byte_size"],
+        "modified_at": modified.cast(pa.timestamp("us", tz="UTC")),
+    }
+    return pa.table(columns, schema=PLANNED)
+
+
+def _pairs(files: pa.Table) -> Iterator[tuple[str, str]]:
+    return zip(files["uri"].to_pylist(), files["version"].to_pylist(), strict=True)
+
+
+def _cut(objects: pa.Table, most: int, most_bytes: int) -> Iterator[pa.Table]:
+    start = total = 0
+    for place, size in enumerate(objects["byte_size"].to_pylist()):
+        if place > start and (place - start == most or total + size > most_bytes):
+            yield objects.slice(start, place - start)
+            start, total = place, 0
+        total += size
+    if len(objects) > start:
+        yield objects.slice(start)
+
+
+def _refuse_empty(log: Log, source: str, listing: Listing) -> None:
+    if any(batch.planned.source == source for batch in log.batches.values()):
+        return  # a source that was emptied after it was taken in is no mistake
+    if listing.listed == 0:
+        raise UsageError(f"The source {source} holds no files.")
+    raise UsageError(
+        f"None of the {listing.listed} files in {source} is taken: ingest.include names the patterns of those that are."
+    )

@@ -1,0 +1,116 @@
+"""What became of every object of a batch, against the tables as they are now: sample, copy, reject or deferred."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.ingest.shard import staged_version
+from tasks.store import staging, tables
+from tasks.store.commit import Resolved, commit
+from tasks.store.log import Log
+from tasks.store.plans import read_plan
+from tasks.store.reasons import Reject
+from tasks.store.root import Root, open_root
+from tasks.store.schema import OBJECTS, SAMPLES, Table
+from tasks.store.staging import Staged
+from tasks.unit import unit
+
+JUDGED = [
+    "object_id", "content_id", "outcome", "reason", "sensor_id", "sequence_id", "metadata", "width", "height",
+    "brightness", "contrast", "sharpness", "entropy", "saturation",
+]  # fmt: skip
+"""What the gate sees of an object."""
+
+
+@unit("gather ingest")
+def gather_ingest(root: str, batch: str) -> Staged:
+    """Resolve the staged shards of a batch and stage the rows for its gate."""
+    opened = open_root(root)
+    planned, frozen = read_plan(opened, batch)
+    judged = _resolved(opened, batch, JUDGED)
+    uri = opened.at("staging", batch, "ingest", "judged.parquet")
+    staging.write_rows(opened, uri, judged)
+    facts = {"planned": len(planned), **outcome_counts(judged)}
+    return Staged(batch, "ingest", uri, facts, staging.settings_hash(staged_version(frozen), facts))
+
+
+@unit("commit ingest")
+def commit_ingest(root: str, batch: str) -> dict[str, Any]:
+    """Commit the samples, then the objects, of a batch; its counts. A discarded batch leaves rejects only."""
+    opened = open_root(root)
+
+    def resolve(log: Log) -> Resolved:
+        decision = log.batches[batch].discarded
+        if decision:
+            objects = _discarded(opened, batch, decision.note or "")
+            return Resolved([(OBJECTS, objects)], outcome_counts(objects))
+        light = _resolved(opened, batch, ["object_id", "content_id", "outcome", "reason"])
+        return Resolved(_final_rows(opened, batch, light), outcome_counts(light))
+
+    return commit(opened, batch, "ingest", resolve).counts
+
+
+def outcome_counts(objects: pa.Table) -> dict[str, Any]:
+    """Objects by outcome, rejects and deferrals by reason."""
+    pairs = Counter(zip(objects["outcome"].to_pylist(), objects["reason"].to_pylist(), strict=True))
+    counts: dict[str, Any] = {"sample": 0, "copy": 0, "video": 0, "reject": 0, "deferred": 0}
+    reasons: dict[str, dict[str, int]] = {"reject": {}, "deferred": {}}
+    for (outcome, reason), number in sorted(pairs.items(), key=str):
+        counts[outcome] += number
+        if outcome in reasons:
+            reasons[outcome][reason] = number
+    return counts | {"rejects": reasons["reject"], "deferrals": reasons["deferred"]}
+
+
+def _resolved(root: Root, batch: str, columns: list[str]) -> pa.Table:
+    """The staged rows of all shards, with `copy` where the bytes are a sample already, here or in the tables."""
+    rows = pa.concat_tables(staging.read_all(root, _shards(root, batch), columns))
+    samples = rows.filter(pc.equal(rows["outcome"], "sample"))
+    firsts = tables.drop_repeated(samples, "content_id")
+    dataset = tables.open_table(root, "samples")
+    known = tables.existing(dataset, "sample_id", firsts["content_id"]) if dataset else pa.array([], pa.string())
+    new = firsts.filter(pc.invert(pc.is_in(firsts["content_id"], value_set=known)))["object_id"].combine_chunks()
+    copy = pc.and_(pc.equal(rows["outcome"], "sample"), pc.invert(pc.is_in(rows["object_id"], value_set=new)))
+    outcome = pc.if_else(copy, pa.scalar("copy"), rows["outcome"])
+    return rows.set_column(rows.column_names.index("outcome"), "outcome", outcome)
+
+
+def _final_rows(root: Root, batch: str, light: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
+    """Samples of every shard, then objects of every shard: what is referred to comes first."""
+    now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
+    new = light.filter(pc.equal(light["outcome"], "sample"))["object_id"].combine_chunks()
+    for rows in staging.read_all(root, _shards(root, batch)):
+        part = rows.filter(pc.is_in(rows["object_id"], value_set=new))
+        columns = {name: part[name] for name in SAMPLES.schema.names if name in part.column_names}
+        columns |= {"sample_id": part["content_id"], "source_uri": part["uri"]}
+        columns |= {"media": pa.repeat("image", len(part)), "ingested_at": pa.repeat(now, len(part))}
+        yield SAMPLES, pa.table({name: columns[name] for name in SAMPLES.schema.names}).cast(SAMPLES.schema)
+    start = 0
+    for rows in staging.read_all(root, _shards(root, batch), OBJECTS.schema.names):
+        outcome = light["outcome"].slice(start, len(rows))
+        start += len(rows)
+        has_sample = pc.is_in(outcome, value_set=pa.array(["sample", "copy"]))
+        sample_id = pc.if_else(has_sample, rows["content_id"], pa.scalar(None, pa.string()))
+        columns = {name: rows[name] for name in OBJECTS.schema.names} | {
+            "outcome": outcome,
+            "sample_id": sample_id,
+        }
+        yield OBJECTS, pa.table(columns).cast(OBJECTS.schema)
+
+
+def _discarded(root: Root, batch: str, note: str) -> pa.Table:
+    planned, _ = read_plan(root, batch)
+    same = {name: planned[name] for name in planned.column_names if name in OBJECTS.schema.names}
+    told = {"batch_id": batch, "outcome": "reject", "reason": Reject.DISCARDED.value, "detail": note}
+    columns = {field.name: pa.nulls(len(planned), field.type) for field in OBJECTS.schema}
+    columns |= same | {name: pa.repeat(value, len(planned)) for name, value in told.items()}
+    return pa.table(columns).cast(OBJECTS.schema)
+
+
+def _shards(root: Root, batch: str) -> list[str]:
+    _, frozen = read_plan(root, batch)
+    return staging.staged_uris(root, batch, "ingest", staged_version(frozen))

@@ -1,0 +1,1 @@
+"""Report: the page and the pictures that people look at."""

@@ -1,0 +1,121 @@
+"""Pictures for pages and artifacts, small enough to lie inside them."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.image import thumbnail
+from tasks.image.decode import decode_thumbnail
+from tasks.store import tables, views
+from tasks.store.root import Root
+
+SHORT_SIDE = 128
+QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a gallery: a data URI, and what is said under it."""
+
+    source: str
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A kept sample and the samples that repeat it."""
+
+    kept: Picture
+    repeats: list[Picture]
+    more: int
+
+
+def thumbnails_of(root: Root, selection: str, most: int = 12) -> list[tuple[str, bytes]]:
+    """The first picks of a selection: why each was picked, and a small JPEG."""
+    picks = _rows(
+        root,
+        "SELECT sample_id, reason FROM selections WHERE selection = ? ORDER BY rank LIMIT ?",
+        [selection, most],
+    )
+    small = _small(root, [pick["sample_id"] for pick in picks])
+    return [(pick["reason"], small[pick["sample_id"]]) for pick in picks]
+
+
+def selected(root: Root, most: int) -> list[Picture]:
+    """The first picks of the newest selection, in the order of their rank."""
+    rows = _rows(
+        root,
+        """SELECT p.sample_id, p.rank, p.reason, s.source_uri FROM selections p JOIN samples s USING (sample_id)
+        WHERE p.selection = (SELECT selection FROM selections ORDER BY created_at DESC, selection LIMIT 1)
+        ORDER BY p.rank LIMIT ?""",
+        [most],
+    )
+    return _pictures(root, rows, lambda row: f"{row['rank']}. {row['reason']}")
+
+
+def named(root: Root, captions: dict[str, str]) -> list[Picture]:
+    """Certain samples, with a caption each, in that order."""
+    if not captions:
+        return []
+    marks = ", ".join("?" for _ in captions)
+    rows = _rows(root, f"SELECT sample_id, source_uri FROM samples WHERE sample_id IN ({marks})", list(captions))
+    order = {sample: place for place, sample in enumerate(captions)}
+    rows.sort(key=lambda row: order[row["sample_id"]])
+    return _pictures(root, rows, lambda row: captions[row["sample_id"]])
+
+
+def duplicate_groups(root: Root, most: int, repeats: int) -> list[Group]:
+    """The largest groups of duplicates, each with its kept sample and the first of its repeats."""
+    rows = _rows(
+        root,
+        """WITH largest AS (
+            SELECT kept_id, count(*) AS size FROM duplicates GROUP BY kept_id ORDER BY size DESC, kept_id LIMIT ?)
+        SELECT d.kept_id, l.size, d.sample_id, d.kind, d.distance, s.source_uri, k.source_uri AS kept_uri
+        FROM largest l JOIN duplicates d USING (kept_id) JOIN samples s ON s.sample_id = d.sample_id
+        JOIN samples k ON k.sample_id = d.kept_id
+        QUALIFY row_number() OVER (PARTITION BY d.kept_id ORDER BY d.distance, d.sample_id) <= ?
+        ORDER BY l.size DESC, d.kept_id, d.distance, d.sample_id""",
+        [most, repeats],
+    )
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["kept_id"], []).append(row)
+    small = _small(root, [*groups, *(row["sample_id"] for row in rows)])
+    return [
+        Group(
+            Picture(_data(small[kept]), members[0]["kept_uri"], "kept"),
+            [
+                Picture(_data(small[row["sample_id"]]), row["source_uri"], f"{row['kind']}, {row['distance']:g}")
+                for row in members
+            ],
+            members[0]["size"] - len(members),
+        )
+        for kept, members in groups.items()
+    ]
+
+
+def _pictures(root: Root, rows: list[dict[str, Any]], caption: Any) -> list[Picture]:
+    small = _small(root, [row["sample_id"] for row in rows])
+    return [Picture(_data(small[row["sample_id"]]), row["source_uri"], caption(row)) for row in rows]
+
+
+def _small(root: Root, ids: list[str]) -> dict[str, bytes]:
+    """Small JPEGs of samples, by id."""
+    samples = tables.open_table(root, "samples")
+    if samples is None or not ids:
+        return {}
+    found = tables.lookup(samples, "sample_id", list(dict.fromkeys(ids)), ["thumbnail"])
+    return {
+        row["sample_id"]: thumbnail.encode(thumbnail.shrink(decode_thumbnail(row["thumbnail"]), SHORT_SIDE), QUALITY)
+        for row in found.to_pylist()
+    }
+
+
+def _data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def _rows(root: Root, sql: str, params: list[Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = views.connect(root).sql(sql, params=params).to_arrow_table().to_pylist()
+    return rows

@@ -1,0 +1,191 @@
+"""Pick samples from the pool: plan a selection, stage its picks, commit them."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.progress import advance
+from tasks.select.pool import Pool, open_tasks, read_pool
+from tasks.select.settings import SelectSettings
+from tasks.select.tagged import Tags
+from tasks.store import choices, staging, tables, views
+from tasks.store.commit import Resolved, commit
+from tasks.store.errors import UsageError
+from tasks.store.ids import make_id
+from tasks.store.log import Event, Log, read_log, record
+from tasks.store.root import Root, open_root
+from tasks.store.schema import SELECTIONS
+from tasks.store.staging import Staged
+from tasks.unit import unit
+
+REVISION = 1
+"""Goes up when the code gives other picks for the same pool."""
+
+MODEL_CHOICE = "embed.model"
+"""The recorded model of the root, whose vectors are compared."""
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+_PICKS = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("rank", pa.int32()),
+        ("gain", pa.float64()),
+        ("reason", pa.string()),
+        ("kept", pa.bool_()),
+        ("labelled", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A selection to make: its name and size at most; `name` is None where there is nothing to do, `why` says why."""
+
+    name: str | None
+    most: int
+    why: str
+
+
+def wanted_selection(root: Root, settings: SelectSettings, name: str | None = None) -> Wanted:
+    """What select has to do now, without doing anything: it works when the pool, the labels or its settings changed.
+
+    Args:
+        root: where the dataset is.
+        settings: budget and strategies.
+        name: of a selection to make in any case; without it, `selection-N` is made when it is due.
+
+    Raises:
+        UsageError: the name is no name.
+    """
+    log = read_log(root)
+    waiting = [batch for batch in log.open_batches if batch.planned.stage == "select"]
+    if waiting:
+        return Wanted(waiting[0].batch_id, _room(root, settings), f"{waiting[0].batch_id} was begun")
+    if choices.recall(root, MODEL_CHOICE) is None or not log.visible("embed"):
+        return Wanted(None, 0, "no sample is embedded yet")
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a selection: letters, digits, '.', '_' and '-', at most 64.")
+    if name in log.batches:
+        return Wanted(None, 0, f"{name} is made already")
+    last = [batch for batch in log.batches.values() if batch.planned.stage == "select"][-1:]
+    if name is None and last and last[0].planned.counts["state"] == _state(root, log, settings):
+        return Wanted(None, 0, f"the pool has not changed since {last[0].batch_id}")
+    room = _room(root, settings)
+    if room < 1:
+        return Wanted(None, 0, f"the label queue is full: {settings.open_tasks_max} samples wait for a label")
+    return Wanted(name or _next_name(log), room, "")
+
+
+@unit("pick samples")
+def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> Staged:
+    """Stage the picks of a selection.
+
+    Args:
+        root: URI of the root.
+        name: of the selection.
+        most: picks at most, besides the budget.
+        settings: budget and strategies.
+    """
+    opened = open_root(root)
+    log = read_log(opened)
+    planned = Event(
+        name, "planned", "select", "pool", {"state": _state(opened, log, settings)}, _settings_hash(settings)
+    )
+    record(opened, lambda newest: None if name in newest.batches else planned)
+    model: Any = choices.recall(opened, MODEL_CHOICE)
+    pool = read_pool(opened, model["table"], model["name"])
+    budget = min(settings.picks_of(len(pool)), most)
+    version = staging.settings_hash(settings.dumped(), pool.ids, log.visible("select"), budget, REVISION)
+    uri = staging.shard_uri(opened, name, "select", version, 0)
+    picks = staging.read_rows(opened, uri)
+    if picks is None:
+        picks = _picked(opened, pool, budget, settings)
+        staging.write_rows(opened, uri, picks)
+    facts = {"picks": len(picks), "budget": budget, "pool": len(pool)}
+    return Staged(name, "select", uri, facts, staging.settings_hash(version, facts))
+
+
+@unit("commit selection")
+def commit_selection(root: str, name: str, staged: Staged) -> dict[str, Any]:
+    """Commit a selection; picks that left the pool meanwhile are left out. Its counts."""
+    opened = open_root(root)
+
+    def resolve(_log: Log) -> Resolved:
+        picks = next(iter(staging.read_all(opened, [staged.rows_uri])))
+        standing = _standing(opened, picks["sample_id"].to_pylist())
+        still = picks.filter(pc.and_(standing["kept"], pc.invert(standing["labelled"])))
+        now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
+        columns = {
+            "pick_id": [make_id(name, sample) for sample in still["sample_id"].to_pylist()],
+            "selection": pa.repeat(name, len(still)),
+            "sample_id": still["sample_id"],
+            "rank": pa.array(range(1, len(still) + 1), pa.int32()),
+            "gain": still["gain"],
+            "reason": still["reason"],
+            "created_at": pa.repeat(now, len(still)),
+        }
+        return Resolved([(SELECTIONS, pa.table(columns).cast(SELECTIONS.schema))], {"selected": len(still)})
+
+    return commit(opened, name, "select", resolve).counts
+
+
+def _picked(root: Root, pool: Pool, budget: int, settings: SelectSettings) -> pa.Table:
+    for chosen in settings.filters:
+        pool = pool.where(chosen.keep(pool))
+    advance("select", 0, min(budget, len(pool)))
+    picks = settings.pickers[0].pick(pool, budget)
+    ids = pool.ids
+    names = [ids[pick.row] for pick in picks]
+    standing = _standing(root, names)
+    columns = {
+        "sample_id": names,
+        "rank": range(1, len(picks) + 1),
+        "gain": [pick.gain for pick in picks],
+        "reason": [pick.reason for pick in picks],
+        "kept": standing["kept"],
+        "labelled": standing["labelled"],
+    }
+    return pa.table(columns, schema=_PICKS)
+
+
+def _standing(root: Root, ids: list[str]) -> pa.Table:
+    """For each sample, in order, whether it is kept now and whether it is labelled."""
+    asked = pa.table({"place": pa.array(range(len(ids)), pa.int64()), "sample_id": pa.array(ids, pa.string())})
+    return (
+        views.connect(root, asked=asked)
+        .sql(
+            """SELECT sample_id IN (SELECT sample_id FROM kept) AS kept,
+            sample_id IN (SELECT sample_id FROM labels) AS labelled FROM asked ORDER BY place"""
+        )
+        .to_arrow_table()
+    )
+
+
+def _state(root: Root, log: Log, settings: SelectSettings) -> str:
+    """What a selection rests on: embedded batches, labels, tags if it asks for them, the model, and its settings."""
+    labels = tables.open_table(root, "annotations")
+    labelled = labels.count_rows() if labels else 0
+    model = choices.recall(root, MODEL_CHOICE) or {}
+    tags = tables.open_table(root, "tags") if any(isinstance(one, Tags) for one in settings.filters) else None
+    tagged = tags.count_rows() if tags else 0
+    return staging.settings_hash(log.visible("embed"), labelled, tagged, model.get("name"), settings.dumped())
+
+
+def _settings_hash(settings: SelectSettings) -> str:
+    return staging.settings_hash(settings.dumped())
+
+
+def _room(root: Root, settings: SelectSettings) -> int:
+    return max(0, settings.open_tasks_max - open_tasks(root))
+
+
+def _next_name(log: Log) -> str:
+    number = 1
+    while f"selection-{number}" in log.batches:
+        number += 1
+    return f"selection-{number}"

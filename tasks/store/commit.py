@@ -1,0 +1,99 @@
+"""The one commit: staged rows become table rows in one step that survives any crash and any other writer."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.store import staging, tables
+from tasks.store.log import Event, Log, append, read_log, record
+from tasks.store.root import Root
+from tasks.store.schema import TABLES, Table, table_of
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a commit will write.
+
+    Attributes:
+        rows: tables and their rows, what is referred to before what refers to it; may be made while it is read.
+        counts: figures for the log.
+    """
+
+    rows: Iterable[tuple[Table, pa.Table]]
+    counts: dict[str, Any]
+
+
+def commit(root: Root, batch_id: str, stage: str, resolve: Callable[[Log], Resolved]) -> Event:
+    """Commit one stage of a batch and return its `committed` event; done already, it changes nothing.
+
+    `resolve` turns staged rows into final ones against the tables as they are now. The final rows are written to
+    staging, then the `committing` event is appended exactly behind the log that `resolve` saw, so nothing else was
+    committed in between; from there on any run carries the commit forward. The `committed` event makes it visible.
+    """
+    while True:
+        roll_forward(root)
+        log = read_log(root)
+        done = committed(log, batch_id, stage)
+        if done:
+            return done
+        if any(batch.committing for batch in log.batches.values()):
+            continue
+        attempt = f"commit-{uuid.uuid4().hex}"
+        resolved = resolve(log)
+        _write_final(root, batch_id, stage, attempt, resolved.rows)
+        event = Event(batch_id, "committing", stage, counts={**resolved.counts, "final": attempt})
+        if append(root, log, event):
+            return _finish(root, event)
+        staging.forget(root, batch_id, stage, attempt)
+
+
+def roll_forward(root: Root) -> None:
+    """Finish every commit that was begun and not finished."""
+    for batch in read_log(root).batches.values():
+        if batch.committing:
+            _finish(root, batch.committing)
+
+
+def committed(log: Log, batch_id: str, stage: str) -> Event | None:
+    """The event by which that stage of the batch was committed."""
+    batch = log.batches.get(batch_id)
+    events = batch.events if batch else []
+    return next((event for event in events if event.event == "committed" and event.stage == stage), None)
+
+
+def write(root: Root, table: str, rows: pa.Table) -> int:
+    """Insert rows that need no gate (tags, verdicts, labels); how many were new."""
+    return tables.insert(root, TABLES[table], rows)
+
+
+def _write_final(root: Root, batch_id: str, stage: str, attempt: str, rows: Iterable[tuple[Table, pa.Table]]) -> None:
+    for place, (table, part) in enumerate(rows):
+        staging.write_rows(
+            root, root.at("staging", batch_id, stage, attempt, f"{place:06d}.{table.name}.parquet"), part
+        )
+
+
+def _finish(root: Root, event: Event) -> Event:
+    """Merge the final rows and append `committed`. Several runs may do this at once, at any pace."""
+    try:
+        for uri in staging.staged_uris(root, event.batch_id, event.stage, event.counts["final"]):
+            name = uri.rsplit(".", 2)[1]
+            for rows in staging.read_all(root, [uri]):
+                tables.insert(root, table_of(name, rows), rows)
+    except FileNotFoundError:
+        if not committed(read_log(root), event.batch_id, event.stage):
+            raise
+    counts = {name: figure for name, figure in event.counts.items() if name != "final"}
+    done = Event(event.batch_id, "committed", event.stage, counts=counts)
+    record(root, lambda log: None if committed(log, event.batch_id, event.stage) else done)
+    _tidy(root, event.batch_id, event.stage)
+    return done
+
+
+def _tidy(root: Root, batch_id: str, stage: str) -> None:
+    staging.forget(root, batch_id, stage)
+    if read_log(root).batches[batch_id].next_stage is None:
+        staging.forget(root, batch_id)

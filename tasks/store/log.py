@@ -1,0 +1,149 @@
+"""The batch log: what was planned, held, decided and committed, in one sequence that all writers agree on."""
+
+import getpass
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from tasks.store import tables
+from tasks.store.root import Root
+from tasks.store.schema import BATCHES
+
+Name = Literal["planned", "staged", "held", "released", "discarded", "committing", "committed"]
+
+STAGES = ("ingest", "dedupe", "embed")
+"""What a batch of objects goes through, in order. A selection goes through `select` alone."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of the log. `seq` is 0 until it is appended."""
+
+    batch_id: str
+    event: Name
+    stage: str
+    source: str | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    settings_hash: str | None = None
+    by: str | None = None
+    note: str | None = None
+    at: datetime | None = None
+    seq: int = 0
+
+
+@dataclass
+class Batch:
+    """What the log says of one batch (or selection)."""
+
+    planned: Event
+    events: list[Event]
+
+    @property
+    def batch_id(self) -> str:
+        """Its id."""
+        return self.planned.batch_id
+
+    @property
+    def committed(self) -> list[str]:
+        """Stages that are committed."""
+        return [event.stage for event in self.events if event.event == "committed"]
+
+    @property
+    def discarded(self) -> Event | None:
+        """The decision to discard it, if there was one."""
+        return next((event for event in self.events if event.event == "discarded"), None)
+
+    @property
+    def next_stage(self) -> str | None:
+        """The stage that it stands before; None if it is done. Discarded at ingest, it still commits its rejects."""
+        chain = STAGES[STAGES.index(self.planned.stage) :] if self.planned.stage in STAGES else (self.planned.stage,)
+        waiting = next((stage for stage in chain if stage not in self.committed), None)
+        if self.discarded:
+            return "ingest" if self.discarded.stage == waiting == "ingest" else None
+        return waiting
+
+    @property
+    def committing(self) -> Event | None:
+        """A commit that was begun and not finished."""
+        begun = [event for event in self.events if event.event == "committing" and event.stage not in self.committed]
+        return begun[-1] if begun else None
+
+    @property
+    def held(self) -> Event | None:
+        """The hold that nobody has settled yet."""
+        about = [event for event in self.events if event.stage == self.next_stage]
+        about = [event for event in about if event.event in ("held", "released", "discarded", "committing")]
+        return about[-1] if about and about[-1].event == "held" else None
+
+    @property
+    def released(self) -> bool:
+        """Whether somebody let it through the gate that it stands before."""
+        return any(event.event == "released" and event.stage == self.next_stage for event in self.events)
+
+
+@dataclass
+class Log:
+    """The log as it was read: batches in the order in which they were planned."""
+
+    events: list[Event]
+    batches: dict[str, Batch]
+
+    @property
+    def last(self) -> int:
+        """`seq` of the last event; 0 for an empty log."""
+        return self.events[-1].seq if self.events else 0
+
+    @property
+    def open_batches(self) -> list[Batch]:
+        """Batches with a stage before them, held ones too."""
+        return [batch for batch in self.batches.values() if batch.next_stage]
+
+    def visible(self, stage: str) -> list[str]:
+        """Batches whose rows of that stage readers see, in the order of their commits."""
+        committed = [event.batch_id for event in self.events if event.event == "committed" and event.stage == stage]
+        return [batch_id for batch_id in committed if not self.batches[batch_id].discarded]
+
+
+def read_log(root: Root) -> Log:
+    """The whole log, oldest event first."""
+    dataset = tables.open_table(root, BATCHES.name)
+    rows = dataset.to_table().sort_by("seq").to_pylist() if dataset else []
+    log = Log([], {})
+    for row in rows:
+        event = Event(**{**row, "counts": json.loads(row["counts"] or "{}")})
+        log.events.append(event)
+        if event.event == "planned":
+            log.batches.setdefault(event.batch_id, Batch(event, []))
+        log.batches[event.batch_id].events.append(event)
+    return log
+
+
+def append(root: Root, log: Log, event: Event) -> bool:
+    """Append an event behind the last one of `log`; False if somebody else was first, then read and decide again."""
+    row = {**event.__dict__, "seq": log.last + 1, "counts": json.dumps(event.counts, sort_keys=True)}
+    row |= {"by": event.by or who(), "at": datetime.now(UTC)}
+    return tables.insert(root, BATCHES, pa.Table.from_pylist([row], schema=BATCHES.schema)) == 1
+
+
+def record(root: Root, decide: Callable[[Log], Event | None]) -> Event | None:
+    """Append what `decide` makes of the newest log; it is asked again whenever somebody else was first.
+
+    `decide` returns None where there is nothing (more) to record.
+    """
+    while True:
+        log = read_log(root)
+        event = decide(log)
+        if event is None or append(root, log, event):
+            return event
+
+
+def who() -> str:
+    """The user on whose account this runs."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

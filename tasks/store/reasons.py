@@ -1,0 +1,45 @@
+"""Why an object is no sample: rejects are final for that version of the file, deferrals are tried again."""
+
+from enum import StrEnum
+
+
+class Reject(StrEnum):
+    """Final: about the bytes themselves, or settled by a person. `winnow retry` opens them again."""
+
+    EMPTY = "empty"
+    """The file has no bytes."""
+    TOO_LARGE = "too_large"
+    """More bytes than `ingest.max_bytes`."""
+    NOT_AN_IMAGE = "not_an_image"
+    """No decoder recognises the bytes as a picture."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    """The header claims more pixels than `ingest.max_pixels`."""
+    DAMAGED = "damaged"
+    """The picture breaks off, or its data contradict themselves."""
+    CPU_LIMIT = "cpu_limit"
+    """Decoding took more processor time than `ingest.max_cpu_s`."""
+    MEMORY_LIMIT = "memory_limit"
+    """Decoding asked for more memory than `ingest.max_pixels` pixels need."""
+    DECODER_CRASH = "decoder_crash"
+    """The decoder died of these bytes, twice, the second time alone."""
+    UNREACHABLE = "unreachable"
+    """Deferred in three batches in a row."""
+    DISCARDED = "discarded"
+    """Its batch was held, and a person discarded it."""
+
+
+class Deferral(StrEnum):
+    """Not final: about reaching the bytes. The object is listed again in the next run."""
+
+    NOT_FOUND = "not_found"
+    """Listed, but gone when it was read."""
+    PERMISSION = "permission"
+    """Reading it is not allowed."""
+    CHANGED = "changed"
+    """It was written to between listing and reading; the new version is an object of its own."""
+    IO_ERROR = "io_error"
+    """The store failed: network, disk, mount."""
+
+
+MAX_DEFERRALS = 3
+"""An object that could not be reached in so many batches is rejected as unreachable."""

@@ -1,0 +1,130 @@
+"""The root: one place that holds one dataset. Opening it, naming what lies in it, locking it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tasks.store.errors import Unreachable, UsageError
+from tasks.store.storage import Storage, join, storage_for, to_path, to_uri
+
+FORMAT = 1
+"""Layout of the root. A root of another format is refused, never guessed at."""
+
+DEFAULT_THUMBNAIL_PX = 256
+
+
+@dataclass(frozen=True)
+class Root:
+    """An opened root.
+
+    Attributes:
+        uri: where it is.
+        thumbnail_px: short side of the thumbnails, fixed when the root was made.
+    """
+
+    uri: str
+    thumbnail_px: int = DEFAULT_THUMBNAIL_PX
+
+    @property
+    def storage(self) -> Storage:
+        """Where its bytes lie."""
+        return storage_for(self.uri)
+
+    def at(self, *names: str) -> str:
+        """URI of something in the root."""
+        return join(self.uri, *names)
+
+    def table_location(self, name: str) -> str:
+        """Where Lance finds the table of that name."""
+        return str(to_path(self.at("tables", f"{name}.lance")))
+
+    def table_names(self) -> list[str]:
+        """Every table that was ever written, by name."""
+        try:
+            found = os.listdir(to_path(self.at("tables")))
+        except FileNotFoundError:
+            return []
+        return sorted(name.removesuffix(".lance") for name in found if name.endswith(".lance"))
+
+
+def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_px: int | None = None) -> Root:
+    """Open the root at a path or URI.
+
+    Raises:
+        UsageError: nothing is there and `create` is off, it is not a root, or its format is another one.
+    """
+    uri = to_uri(place)
+    storage = storage_for(uri)
+    marker = join(uri, "root.json")
+    try:
+        content = storage.read(marker)
+    except Unreachable as error:
+        if error.reason != "not_found":
+            raise UsageError(f"The root {uri} cannot be read ({error.detail}).") from error
+        if not create:
+            raise UsageError(f"There is no root at {uri}: `winnow run SOURCE --root ...` makes one.") from error
+        _refuse_foreign_folder(uri)
+        fresh = {"format": FORMAT, "thumbnail_px": thumbnail_px or DEFAULT_THUMBNAIL_PX}
+        _create_marker(storage, marker, fresh)
+        content = storage.read(marker)
+    return _checked(uri, content)
+
+
+@contextmanager
+def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
+    """Be the one run that plans and commits in the root; wait for another to end.
+
+    Speed rests on it, safety does not: commits are safe among writers that ignore it. A process that dies lets go.
+    `waiting` is printed to stderr, once, if there is somebody to wait for.
+    """
+    import sys
+
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(to_path(root.at(".lock")), is_singleton=True, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if waiting:
+            sys.stderr.write(waiting + "\n")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_foreign_folder(uri: str) -> None:
+    path = to_path(uri)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"The root {uri} is a file; name a folder that is empty or not there yet.")
+    try:
+        strangers = [name for name in os.listdir(path) if name not in ("winnow.yaml", ".lock")]
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        raise UsageError(f"The root {uri} cannot be read ({error.strerror}).") from error
+    if strangers and not all(name.startswith(".") for name in strangers):
+        raise UsageError(f"{uri} is not a root and not empty; name a folder that is empty or not there yet.")
+
+
+def _create_marker(storage: Storage, marker: str, fresh: dict[str, int]) -> None:
+    try:
+        storage.create(marker, json.dumps(fresh, indent=2).encode())
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"The root cannot be made at {marker} ({error.strerror}).") from error
+
+
+def _checked(uri: str, content: bytes) -> Root:
+    try:
+        stated = json.loads(content)
+        layout, thumbnail_px = int(stated["format"]), int(stated["thumbnail_px"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{uri}/root.json is damaged ({error}); restore it, or start a new root.") from error
+    if layout != FORMAT:
+        raise UsageError(
+            f"The root {uri} has format {layout}, this Winnow reads format {FORMAT}: use the version that wrote it."
+        )
+    return Root(uri, thumbnail_px)

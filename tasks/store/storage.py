@@ -1,0 +1,195 @@
+"""Bytes at URIs: list, read, write. One small interface, a folder behind it here."""
+
+import errno
+import os
+import shutil
+import stat
+import urllib.parse
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tasks.store.errors import Unreachable, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file as a listing sees it.
+
+    Attributes:
+        uri: absolute and percent-encoded.
+        version: changes whenever the bytes do (a folder: size and mtime in ns).
+        byte_size: bytes.
+        modified_at: seconds since the epoch.
+    """
+
+    uri: str
+    version: str
+    byte_size: int
+    modified_at: float
+
+
+class Storage(Protocol):
+    """What Winnow needs of the place where bytes lie."""
+
+    def list(self, uri: str) -> Iterator[Entry | str]:
+        """Every file below `uri`, in no order; a bare URI stands for something that is no readable file."""
+
+    def stat(self, uri: str) -> Entry:
+        """One file. Raises Unreachable."""
+
+    def read(self, uri: str, version: str | None = None) -> bytes:
+        """All bytes, of exactly `version` if given. Raises Unreachable, with `changed` if it is another now."""
+
+    def write(self, uri: str, content: bytes | memoryview) -> None:
+        """Put a file there in one step: readers see the old one or the new one, whole."""
+
+    def create(self, uri: str, content: bytes | memoryview) -> bool:
+        """Put a file there in one step unless one is there already; False if one was."""
+
+    def delete(self, uri: str) -> None:
+        """Remove a file, or everything below a prefix; nothing there is no error."""
+
+
+def storage_for(uri: str) -> Storage:
+    """The storage that holds `uri`. Raises UsageError for a scheme that is not supported."""
+    scheme = uri.partition("://")[0]
+    if scheme != "file":
+        raise UsageError(f"{uri} cannot be used: Winnow reads and writes folders (file://), not {scheme}://.")
+    return Folder()
+
+
+def to_uri(place: str | os.PathLike[str]) -> str:
+    """Absolute, percent-encoded URI of a path; a URI comes back as it is. Any file name can be encoded."""
+    text = os.fspath(place)
+    if "://" in text:
+        return text
+    return "file://" + urllib.parse.quote_from_bytes(os.fsencode(os.path.abspath(text)))
+
+
+def to_path(uri: str) -> Path:
+    """The local path behind a file URI."""
+    return Path(os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://"))))
+
+
+def join(uri: str, *names: str) -> str:
+    """The URI of `names` below `uri`; names are percent-encoded."""
+    return "/".join([uri.rstrip("/"), *(urllib.parse.quote(name) for name in names)])
+
+
+class Folder:
+    """A folder of this machine, or of a network mount."""
+
+    def list(self, uri: str) -> Iterator[Entry | str]:
+        """Every regular file below the folder; folders that cannot be opened come as bare URIs."""
+        folders = [(to_path(uri), uri.rstrip("/"))]
+        while folders:
+            path, prefix = folders.pop()
+            try:
+                entries = os.scandir(path)
+            except OSError:
+                yield prefix
+                continue
+            with entries:
+                for entry in entries:
+                    child = f"{prefix}/{urllib.parse.quote_from_bytes(os.fsencode(entry.name))}"
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append((Path(entry.path), child))
+                    else:
+                        yield _entry_or_uri(entry, child)
+
+    def stat(self, uri: str) -> Entry:
+        """One regular file, symbolic links followed."""
+        try:
+            found = os.stat(to_path(uri))
+        except OSError as error:
+            raise _unreachable(error) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise Unreachable("not_found", f"{uri} is no regular file")
+        return _entry(uri, found)
+
+    def read(self, uri: str, version: str | None = None) -> bytes:
+        """All bytes; the version is compared before and after, so a file being written is not half read."""
+        try:
+            with open(to_path(uri), "rb", opener=_open_without_waiting) as file:
+                before = os.fstat(file.fileno())
+                content = file.read()
+                after = os.fstat(file.fileno())
+        except OSError as error:
+            raise _unreachable(error) from error
+        if _version(before) != _version(after) or (version is not None and version != _version(after)):
+            raise Unreachable("changed", f"was {version or _version(before)}, is {_version(after)}")
+        return content
+
+    def write(self, uri: str, content: bytes | memoryview) -> None:
+        """Write beside, sync, rename into place."""
+        path = to_path(uri)
+        os.replace(_written_beside(path, content), path)
+
+    def create(self, uri: str, content: bytes | memoryview) -> bool:
+        """Write beside, sync, link into place: of several writers exactly one is told True."""
+        path = to_path(uri)
+        beside = _written_beside(path, content)
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink()
+        return True
+
+    def delete(self, uri: str) -> None:
+        """Remove a file or a whole folder."""
+        path = to_path(uri)
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            return
+
+
+def _entry_or_uri(entry: os.DirEntry[str], uri: str) -> Entry | str:
+    try:
+        found = entry.stat()
+    except OSError:
+        return uri
+    return _entry(uri, found) if stat.S_ISREG(found.st_mode) else uri
+
+
+def _entry(uri: str, found: os.stat_result) -> Entry:
+    return Entry(uri, _version(found), found.st_size, found.st_mtime)
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def _unreachable(error: OSError) -> Unreachable:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return Unreachable("not_found", error.strerror or str(error))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Unreachable("permission", error.strerror or str(error))
+    return Unreachable("io_error", error.strerror or str(error))
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A pipe that took the file's place must not hold the run up."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _written_beside(path: Path, content: bytes | memoryview) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with open(beside, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside

@@ -1,0 +1,99 @@
+"""Lance tables: open, insert what is new, look rows up by key. Only `commit` and the log call `insert`."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.store.root import Root
+from tasks.store.schema import Table
+
+SLICE_ROWS = 2048
+"""Rows a merge: a merge buffers its payload, so slices keep memory flat."""
+
+
+def open_table(root: Root, name: str) -> Any | None:
+    """The newest version of a table as a `lance.LanceDataset`; None if it was never written."""
+    import lance
+
+    try:
+        return lance.dataset(root.table_location(name))
+    except ValueError as error:
+        if "was not found" in str(error):
+            return None
+        raise
+
+
+def insert(root: Root, table: Table, rows: pa.Table) -> int:
+    """Insert the rows whose key is not there yet; how many that were.
+
+    No new version is made when nothing is left. Safe beside other writers of the same keys: the key is declared to
+    Lance, and the merge leaves indexes out, since with an index on the key concurrent merges double rows.
+    """
+    rows = drop_repeated(rows, table.key)
+    dataset = open_table(root, table.name) or _create(root, table)
+    inserted = 0
+    for start in range(0, len(rows), SLICE_ROWS):
+        part = rows.slice(start, SLICE_ROWS)
+        known = existing(dataset, table.key, part[table.key])
+        part = part.filter(pc.invert(pc.is_in(part[table.key], value_set=known)))
+        if len(part):
+            merge = dataset.merge_insert(table.key).when_not_matched_insert_all()
+            result = merge.use_index(False).conflict_retries(10).execute(part.cast(table.schema))
+            inserted += int(result["num_inserted_rows"])
+    return inserted
+
+
+def drop_repeated(rows: pa.Table, key: str) -> pa.Table:
+    """The first row of each key, in order."""
+    places: dict[Any, int] = {}
+    for place, value in enumerate(rows[key].to_pylist()):
+        places.setdefault(value, place)
+    return rows if len(places) == len(rows) else rows.take(list(places.values()))
+
+
+def existing(dataset: Any, key: str, values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Those of `values` that are keys of the table in the version at hand."""
+    if not len(values) or dataset.count_rows() == 0:
+        return pa.array([], values.type)
+    found = dataset.scanner(columns=[key], filter=pc.field(key).isin(_array(values))).to_table()
+    return found[key].combine_chunks()
+
+
+def lookup(dataset: Any, key: str, values: Iterable[str], columns: list[str]) -> pa.Table:
+    """`columns` (and the key) of the rows with those keys, in the order of `values`; missing ones are left out."""
+    wanted = pa.array(values, pa.string())
+    found = dataset.scanner(columns=[key, *columns], filter=pc.field(key).isin(wanted)).to_table()
+    places = pc.index_in(wanted, value_set=found[key].combine_chunks()).drop_null()
+    return found.take(places)
+
+
+def batches_of(dataset: Any, columns: list[str], where: Any = None) -> Iterator[pa.RecordBatch]:
+    """Stream rows, a few thousand at a time."""
+    yield from dataset.scanner(columns=columns, filter=where, batch_size=SLICE_ROWS).to_batches()
+
+
+def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
+    """A column of vectors as (n, d) float32."""
+    flat = _array(column).flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    rows: NDArray[np.float32] = flat.reshape(len(column), column.type.list_size)
+    return rows
+
+
+def _create(root: Root, table: Table) -> Any:
+    import lance
+
+    location = root.table_location(table.name)
+    try:
+        return lance.write_dataset(table.schema.empty_table(), location, mode="create")
+    except OSError as error:
+        if "already exists" not in str(error):
+            raise
+        return lance.dataset(location)
+
+
+def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -1,0 +1,195 @@
+"""What readers see: the committed rows, as SQL views in DuckDB. Nothing else can be reached from a query."""
+
+import json
+import uuid
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.store import staging, tables
+from tasks.store.errors import UsageError
+from tasks.store.log import Log, read_log
+from tasks.store.plans import plan_uri
+from tasks.store.root import Root
+from tasks.store.schema import TABLES
+
+VIEWS = (*TABLES, "embeddings", "kept", "labels")
+"""Names that a query may use: the tables, and the views `embeddings`, `kept` and `labels`."""
+
+TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
+
+_NEXT_PASS = "SELECT uri, version, pass FROM every_object WHERE pass > 0"
+
+_DEFINITIONS = {
+    "objects": f"""
+        WITH every_object AS (
+            SELECT * FROM {{objects}} WHERE batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'objects')
+            UNION ALL BY NAME SELECT * FROM {{planned}}),
+        newest AS (SELECT uri, version, max(pass) AS pass FROM ({_NEXT_PASS}) GROUP BY uri, version)
+        SELECT o.* REPLACE (
+            CASE WHEN o.outcome = 'sample' AND d.batch_id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
+            CASE WHEN o.outcome = 'sample' AND d.batch_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason)
+        FROM every_object o
+        LEFT JOIN newest n ON o.uri = n.uri AND o.version = n.version
+        LEFT JOIN (SELECT batch_id FROM {{visible}} WHERE stage = 'discarded') d ON o.batch_id = d.batch_id
+        WHERE n.pass IS NULL OR o.pass = n.pass""",
+    "samples": """
+        SELECT * FROM {samples} WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'ingest')""",
+    "duplicates": """
+        SELECT * FROM {duplicates}
+        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')
+        AND kept_id IN (SELECT sample_id FROM samples)""",
+    "kept": """
+        SELECT * FROM samples
+        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')
+        AND sample_id NOT IN (SELECT sample_id FROM duplicates)""",
+    "embeddings": """
+        SELECT sample_id, model FROM ({embeddings})
+        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'embed')""",
+    "selections": """
+        SELECT * FROM {selections}
+        WHERE selection IN (SELECT batch_id FROM {visible} WHERE stage = 'select')
+        AND sample_id IN (SELECT sample_id FROM samples)""",
+    "labels": """
+        SELECT * EXCLUDE (standing) FROM (
+            SELECT *, row_number() OVER (
+                PARTITION BY sample_id, ontology
+                ORDER BY CASE WHEN status = 'reviewed' THEN 0 WHEN status = 'consensus' THEN 1
+                              WHEN origin = 'import' THEN 3 ELSE 2 END, created_at DESC, annotation_id) AS standing
+            FROM annotations WHERE origin <> 'model')
+        WHERE standing = 1""",
+}
+
+
+def connect(root: Root, **extra: pa.Table) -> Any:
+    """A DuckDB connection with every view of `VIEWS` over the newest committed rows, and no other access.
+
+    The log is read before any table: what it calls committed is in the tables that are opened after it. `extra` tables
+    are there to be joined with, under their names.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    sources = _sources(root, read_log(root))
+    hidden = {name: f"{name}_{uuid.uuid4().hex}" for name in sources}
+    for name, source in sources.items():
+        connection.register(hidden[name], source)
+    hidden["embeddings"] = " UNION ALL ".join(
+        ["SELECT '' AS sample_id, '' AS model, '' AS batch_id WHERE false"]
+        + [f"SELECT * FROM {place}" for name, place in hidden.items() if name.startswith("embeddings_")]
+    )
+    for name in ("annotations", *_DEFINITIONS, *TABLES):
+        select = _DEFINITIONS.get(name, f"SELECT * FROM {{{name}}}").format(**hidden)
+        connection.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {select}")
+    for name, rows in extra.items():
+        connection.register(name, rows)
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query(root: Root, sql: str) -> pa.Table:
+    """The rows that a SELECT over the views gives.
+
+    Raises:
+        UsageError: it is no single SELECT, it reaches for something that is no view, or it is wrong.
+    """
+    import duckdb
+
+    connection = connect(root)
+    _refuse_other_than_views(connection, sql)
+    try:
+        return connection.sql(sql).to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(f"The query cannot be run: {error}") from error
+
+
+def described() -> pa.Table:
+    """Every column that a query may name, and what it means."""
+    rows = [
+        {"view": table.name, "column": column.name, "type": str(column.type), "meaning": column.doc}
+        for table in TABLES.values()
+        for column in table.columns
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _sources(root: Root, log: Log) -> dict[str, Any]:
+    """Arrow tables or Lance datasets by name; a table that was never written is empty."""
+    sources = {}
+    for name, table in TABLES.items():
+        dataset = tables.open_table(root, name)
+        sources[name] = table.schema.empty_table() if dataset is None else dataset
+    for name in root.table_names():
+        if name.startswith("embeddings_"):
+            # Without the vectors: DuckDB cannot scan float16.
+            vectors: Any = tables.open_table(root, name)
+            sources[name] = vectors.scanner(columns=["sample_id", "model", "batch_id"])
+    return {**sources, "visible": _visible(log), "planned": _planned(root, log)}
+
+
+def _visible(log: Log) -> pa.Table:
+    """Which rows count: (batch_id, stage) of what is committed and not discarded.
+
+    Stage `objects` are the batches whose objects are known, the discarded ones too, as rejects; `discarded` those that
+    were discarded after ingest.
+    """
+    pairs = [(batch_id, stage) for stage in ("ingest", "dedupe", "embed", "select") for batch_id in log.visible(stage)]
+    pairs += [(batch.batch_id, "objects") for batch in log.batches.values() if "ingest" in batch.committed]
+    pairs += [
+        (batch.batch_id, "discarded")
+        for batch in log.batches.values()
+        if batch.discarded and batch.discarded.stage != "ingest"
+    ]
+    return pa.table({"batch_id": [pair[0] for pair in pairs], "stage": [pair[1] for pair in pairs]}, _VISIBLE)
+
+
+_VISIBLE = pa.schema([("batch_id", pa.string()), ("stage", pa.string())])
+
+
+def _planned(root: Root, log: Log) -> pa.Table:
+    """Objects of batches that are not committed at ingest yet, with outcome `pending` or `held`."""
+    schema = TABLES["objects"].schema
+    parts = [schema.empty_table()]
+    for batch in log.open_batches:
+        plan = staging.read_rows(root, plan_uri(root, batch.batch_id)) if batch.next_stage == "ingest" else None
+        if plan is not None:
+            outcome = "held" if batch.held else "pending"
+            parts.append(_as_objects(plan, batch.batch_id, outcome, schema))
+    return pa.concat_tables(parts)
+
+
+def _as_objects(plan: pa.Table, batch_id: str, outcome: str, schema: pa.Schema) -> pa.Table:
+    columns = {
+        field.name: plan[field.name] if field.name in plan.column_names else pa.nulls(len(plan), field.type)
+        for field in schema
+    }
+    columns |= {"batch_id": pa.repeat(batch_id, len(plan)), "outcome": pa.repeat(outcome, len(plan))}
+    return pa.table(columns).cast(schema)
+
+
+def _refuse_other_than_views(connection: Any, sql: str) -> None:
+    serialized = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0]
+    tree = json.loads(serialized)
+    if tree["error"]:
+        raise UsageError(f"The query cannot be run: {tree['error_message']}")
+    if len(tree["statements"]) != 1:
+        raise UsageError("The query cannot be run: give one SELECT statement.")
+    nodes = list(_walk(tree))
+    named = {entry["key"] for node in nodes if "cte_map" in node for entry in node["cte_map"]["map"]}
+    for node in nodes:
+        if node.get("type") == "BASE_TABLE" and (node["schema_name"] or node["table_name"] not in {*VIEWS, *named}):
+            raise UsageError(f"There is no table {node['table_name']}; there are: {', '.join(sorted(VIEWS))}.")
+        if node.get("type") == "TABLE_FUNCTION" and node["function"]["function_name"] not in TABLE_FUNCTIONS:
+            raise UsageError(f"A query may not call {node['function']['function_name']}().")
+        if node.get("type") == "SHOW_REF" and node["table_name"]:
+            raise UsageError(f"A query may not show {node['table_name']}; there are: {', '.join(sorted(VIEWS))}.")
+
+
+def _walk(node: Any) -> Any:
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _walk(child)

@@ -1,0 +1,97 @@
+"""Folders as storage: any name, no half files, and a reason for what cannot be read."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.store.errors import Unreachable, UsageError
+from tasks.store.storage import Entry, Folder, join, storage_for, to_path, to_uri
+
+NAMES = st.binary(min_size=1, max_size=40).filter(
+    lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")
+)
+
+
+@given(NAMES)
+@settings(max_examples=200)
+def test_to_uri__any_file_name_comes_back(name: bytes) -> None:
+    path = Path(os.fsdecode(b"/somewhere/" + name))
+    assert to_path(to_uri(path)) == path
+
+
+def test_list__finds_odd_names_and_reads_them(tmp_path: Path) -> None:
+    names = [b"plain.jpg", b"with space.jpg", b"new\nline.jpg", b"\xff\xfe.jpg", "ünï/çödé.jpg".encode(), b"100%25.jpg"]
+    for name in names:
+        place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(name)
+    found = [entry for entry in Folder().list(to_uri(tmp_path)) if isinstance(entry, Entry)]
+    assert sorted(Folder().read(entry.uri, entry.version) for entry in found) == sorted(names)
+
+
+def test_list__pipes_and_dangling_links_are_bare_uris(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nowhere")
+    assert all(isinstance(found, str) for found in Folder().list(to_uri(tmp_path)))
+
+
+def test_list__a_loop_of_links_ends(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    assert len(list(Folder().list(to_uri(tmp_path)))) == 2
+
+
+def test_read__another_version_is_changed(tmp_path: Path) -> None:
+    uri = to_uri(tmp_path / "a")
+    Folder().write(uri, b"one")
+    version = Folder().stat(uri).version
+    Folder().write(uri, b"another")
+    with pytest.raises(Unreachable) as told:
+        Folder().read(uri, version)
+    assert told.value.reason == "changed"
+
+
+def test_read__what_is_gone_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as told:
+        Folder().read(to_uri(tmp_path / "gone"))
+    assert told.value.reason == "not_found"
+
+
+def test_read__a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert Folder().read(to_uri(tmp_path / "pipe")) == b""
+
+
+def test_create__exactly_one_of_many_writers_wins(tmp_path: Path) -> None:
+    uri = to_uri(tmp_path / "choice")
+    won: list[int] = []
+
+    def attempt(number: int) -> None:
+        if Folder().create(uri, str(number).encode()):
+            won.append(number)
+
+    threads = [threading.Thread(target=attempt, args=[number]) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Folder().read(uri) == str(won[0]).encode()
+    assert len(won) == 1
+
+
+def test_write__leaves_nothing_beside(tmp_path: Path) -> None:
+    Folder().write(to_uri(tmp_path / "new" / "a"), b"1")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+
+
+def test_storage_for__says_what_is_not_supported() -> None:
+    with pytest.raises(UsageError, match="gopher"):
+        storage_for("gopher://x")
+
+
+def test_join__encodes_names() -> None:
+    assert join("file:///a", "b c", "d?e") == "file:///a/b%20c/d%3Fe"
