@@ -82,15 +82,15 @@ def _staged(root: Root, batch: str, log: Log) -> tuple[str, pa.Table]:
 def _samples(root: Root, batch: str) -> pa.Table:
     """Samples of the batch, the ones to be kept rather first: by pixels, colour, sharpness, bytes, time, key.
 
-    Colour comes before grey. Sharpness counts in steps of a fifth: compression artefacts look sharp, and among equals
-    more bytes are fewer artefacts.
+    Colour comes before grey. Sharpness counts in doublings: compression artefacts look sharp, and among pictures about
+    as sharp more bytes are fewer artefacts.
     """
     return (
         views.connect(root)
         .sql(
             """SELECT sample_id, phash, ringhash, sequence_id, sensor_id, captured_at FROM samples WHERE batch_id = ?
             ORDER BY width::BIGINT * height DESC, saturation > 0.01 DESC,
-                round(4 * log2(greatest(sharpness, 1e-6))) DESC, byte_size DESC, captured_at NULLS LAST, source_uri""",
+                round(log2(greatest(sharpness, 1e-6))) DESC, byte_size DESC, captured_at NULLS LAST, source_uri""",
             params=[batch],
         )
         .to_arrow_table()

@@ -36,9 +36,12 @@ class Undecodable(Exception):
     """These bytes give no picture. `reason` is final for them, `detail` is what the decoder said."""
 
     def __init__(self, reason: Reject, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def run_isolated(
     max_cpu_s: int,
     workers: int | None = None,
 ) -> Iterator[list[Result | decode.Undecodable]]:
-    """What `work` makes of every job, in order, a chunk at a time; Undecodable where it killed its process.
+    """What `work` makes of every job, in order, a chunk at a time; Undecodable where it failed or killed its process.
 
     Args:
         work: a function of a module, with a picklable argument and result.
@@ -91,12 +91,17 @@ def _set_up() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: tuple[int, int]) -> list[Result]:
+def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: tuple[int, int]) -> list[Any]:
     _limit_memory(limits[0])
-    results = []
+    results: list[Any] = []
     for job in jobs:
         _limit_cpu(limits[1])
-        results.append(work(job))
+        try:
+            results.append(work(job))
+        except MemoryError as error:
+            results.append(decode.Undecodable(Reject.MEMORY_LIMIT, str(error) or "out of memory"))
+        except Exception as error:  # one picture that no library foresaw must not fail the others
+            results.append(decode.Undecodable(Reject.DAMAGED, f"{type(error).__name__}: {error}"))
     return results
 
 

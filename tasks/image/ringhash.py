@@ -21,10 +21,11 @@ _FLOOR = _ANGLES / 2
 
 def ring_hash(grey: Pixels) -> bytes:
     """Hash of a grey picture, (h, w) uint8, of any size: 32 bytes, row-major by ring and frequency."""
-    scale = _SIDE / min(grey.shape)
-    size = [max(1, round(length * scale)) for length in reversed(grey.shape)]
-    shrunk = cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (0, 0), 1)
-    centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+    side = min(grey.shape)
+    top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
+    square = cv2.resize(grey[top : top + side, left : left + side], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    shrunk = cv2.GaussianBlur(square, (0, 0), 1)
+    centre = ((_SIDE - 1) / 2, (_SIDE - 1) / 2)
     rings = cv2.warpPolar(shrunk, (_RINGS, _ANGLES), centre, _SIDE / 2 * 0.98, cv2.INTER_LINEAR)
     magnitudes = np.abs(np.fft.rfft(rings.astype(np.float32), axis=0))[1 : _FREQUENCIES + 1].T
     growth = np.diff(np.log(magnitudes + _FLOOR), axis=0)

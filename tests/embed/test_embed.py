@@ -1,0 +1,96 @@
+"""Embedding a batch: one unit vector a kept sample, in the table of its model; another model, another table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.embed.again import plan_again
+from tasks.embed.choose import choose_model, recorded_model
+from tasks.embed.settings import EmbedSettings
+from tasks.embed.vectors import central_square
+from tasks.store import tables
+from tasks.store.errors import UsageError
+from tasks.store.root import Root
+from tests.embed.test_backbone import SMALL, checkpoint  # noqa: F401
+from tests.made import Maker, photograph
+from tests.pipeline import curate, opened, rows, settings_for
+
+
+def vectors_of(root: Root, table: str) -> dict[str, np.ndarray]:
+    dataset = tables.open_table(root, table)
+    assert dataset is not None
+    found = dataset.to_table()
+    return dict(zip(found["sample_id"].to_pylist(), tables.matrix(found["vector"]), strict=True))
+
+
+def test_embed__a_unit_vector_for_every_kept_sample(maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(12)
+    settings = settings_for(maker.folder, tmp_path / "root")
+    curate(settings)
+    vectors = vectors_of(opened(settings), "embeddings_descriptor_1")
+    assert set(vectors) == {row["sample_id"] for row in rows(settings, "SELECT sample_id FROM kept")}
+    assert max(abs(float(np.linalg.norm(vector)) - 1) for vector in vectors.values()) < 2e-3
+
+
+def test_embed__shards_make_no_difference(maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker.photographs(12)
+    whole = settings_for(maker.folder, tmp_path / "whole")
+    curate(whole)
+    monkeypatch.setattr("tasks.embed.shard.SHARD_SIZE", 5)
+    parts = settings_for(maker.folder, tmp_path / "parts")
+    curate(parts)
+    left, right = (vectors_of(opened(one), "embeddings_descriptor_1") for one in (whole, parts))
+    assert all(np.array_equal(left[sample], right[sample]) for sample in left)
+
+
+def test_embed__another_model_gets_its_own_table_for_all_samples(
+    maker: Maker, tmp_path: Path, checkpoint: Path
+) -> None:  # noqa: F811
+    maker.photographs(6)
+    settings = settings_for(maker.folder, tmp_path / "root")
+    curate(settings)
+    maker.photographs(3, first=50)
+    other = settings_for(maker.folder, tmp_path / "root", embed__model="auto", embed__checkpoint=str(checkpoint))
+    curate(other)
+    model = recorded_model(opened(other))
+    assert model is not None
+    assert model.name.startswith(f"{SMALL}-")
+    assert len(vectors_of(opened(other), model.table)) == 9
+    counts = rows(other, "SELECT model, count(*) AS n FROM embeddings GROUP BY model ORDER BY n")
+    assert counts == [{"model": "descriptor-1", "n": 6}, {"model": model.name, "n": 9}]
+    assert plan_again.fn(other.root_uri, other.embed) == ()
+
+
+def test_choose_model__plain_auto_keeps_what_the_root_has(root: Root, checkpoint: Path) -> None:  # noqa: F811
+    first = choose_model.fn(root.uri, EmbedSettings(checkpoint=str(checkpoint)))
+    assert choose_model.fn(root.uri, EmbedSettings()) == first
+
+
+def test_choose_model__without_weights_says_how_to_get_better_vectors(root: Root) -> None:
+    model = choose_model.fn(root.uri, EmbedSettings())
+    assert model.name == "descriptor-1"
+    assert "--checkpoint" in model.hint
+
+
+def test_weights_of__a_replaced_file_is_noticed(maker: Maker, tmp_path: Path, checkpoint: Path) -> None:  # noqa: F811
+    copy = tmp_path / f"{SMALL}.safetensors"
+    copy.write_bytes(checkpoint.read_bytes())
+    settings = settings_for(maker.folder, tmp_path / "root", embed__model="auto", embed__checkpoint=str(copy))
+    maker.photographs(2)
+    curate(settings)
+    copy.write_bytes(checkpoint.read_bytes() + b" ")
+    maker.photographs(2, first=9)
+    with pytest.raises(UsageError, match="no longer the file"):
+        curate(settings)
+
+
+@pytest.mark.parametrize(("width", "height"), [(256, 256), (340, 256), (256, 512), (100, 80), (30, 400)])
+def test_central_square__is_centred_and_of_the_right_side(width: int, height: int) -> None:
+    square = central_square(photograph(1, width, height), 224, 0.875)
+    assert square.shape == (224, 224, 3)
+
+
+def test_central_square__of_a_thumbnail_is_cut_out_unscaled() -> None:
+    scene = photograph(1, 340, 256)
+    assert np.array_equal(central_square(scene, 224, 0.875), scene[16:240, 58:282])

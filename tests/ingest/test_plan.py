@@ -1,0 +1,106 @@
+"""Planning: what is new, cut into batches whose boundaries never change."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.ingest.plan import plan
+from tasks.ingest.settings import IngestSettings
+from tasks.store.errors import UsageError
+from tasks.store.log import read_log
+from tasks.store.plans import read_plan
+from tasks.store.root import Root
+from tasks.store.storage import to_uri
+from tests.made import Maker
+
+
+def make_plan(root: Root, maker: Maker, **settings: object) -> object:
+    chosen = IngestSettings(**settings)  # type: ignore[arg-type]
+    return plan(root, to_uri(maker.folder), chosen, {"ingest": chosen.compute(), "shard_size": 8, "dedupe": {}})
+
+
+def test_plan__accounts_for_every_file(root: Root, maker: Maker) -> None:
+    maker.photographs(5)
+    maker.write("notes.txt", b"x")
+    made = make_plan(root, maker)
+    assert (made.listed, made.ignored, made.known, made.new) == (6, 1, 0, 5)
+
+
+def test_plan__twice_changes_nothing(root: Root, maker: Maker) -> None:
+    maker.photographs(5)
+    first = make_plan(root, maker)
+    events = read_log(root).last
+    second = make_plan(root, maker)
+    assert (second.known, second.new, second.batches) == (5, 0, first.batches)
+    assert read_log(root).last == events
+
+
+def test_plan__batches_are_cut_by_number_and_by_bytes(root: Root, maker: Maker) -> None:
+    for number in range(7):
+        maker.write(f"{number}.jpg", bytes(100))
+    by_number = make_plan(root, maker, batch_size=3)
+    sizes = [len(read_plan(root, batch)[0]) for batch in by_number.batches]
+    assert sizes == [3, 3, 1]
+    for number in range(7, 12):
+        maker.write(f"{number}.jpg", bytes(100))
+    by_bytes = make_plan(root, maker, batch_bytes=250)
+    sizes = [len(read_plan(root, batch)[0]) for batch in by_bytes.batches[3:]]
+    assert sizes == [2, 2, 1]
+
+
+def test_plan__a_file_larger_than_a_batch_is_a_batch(root: Root, maker: Maker) -> None:
+    maker.write("a.jpg", bytes(1000))
+    maker.write("b.jpg", bytes(10))
+    assert len(make_plan(root, maker, batch_bytes=100).batches) == 2
+
+
+def test_plan__the_same_files_make_the_same_batches_whenever_it_stopped(
+    root: Root, maker: Maker, tmp_path: Path
+) -> None:
+    from tasks.store.root import open_root
+
+    maker.photographs(7)
+    whole = make_plan(root, maker, batch_size=2)
+    other = open_root(tmp_path / "other", create=True)
+    seen: list[str] = []
+
+    def interrupted(*_args: object, **_options: object) -> None:
+        if len(read_log(other).batches) == 2:
+            raise KeyboardInterrupt
+
+    from tasks.ingest import plan as module
+
+    real = module.add_batch
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "add_batch", lambda *args: (interrupted(), real(*args))[1])
+        with pytest.raises(KeyboardInterrupt):
+            make_plan(other, maker, batch_size=2)
+    seen += make_plan(other, maker, batch_size=2).batches
+    assert tuple(seen) == whole.batches
+
+
+def test_plan__a_changed_file_is_a_new_object(root: Root, maker: Maker) -> None:
+    place = maker.photographs(1)[0]
+    make_plan(root, maker)
+    os.utime(place, (1, 1))
+    assert make_plan(root, maker).new == 1
+
+
+def test_plan__the_settings_are_frozen(root: Root, maker: Maker) -> None:
+    maker.photographs(1)
+    made = make_plan(root, maker, max_pixels=1234)
+    make_plan(root, maker, max_pixels=9999)
+    assert read_plan(root, made.batches[0])[1]["ingest"]["max_pixels"] == 1234
+
+
+def test_plan__an_empty_source_is_a_mistake_the_first_time(root: Root, maker: Maker) -> None:
+    with pytest.raises(UsageError, match="holds no files"):
+        make_plan(root, maker)
+    maker.write("notes.txt", b"x")
+    with pytest.raises(UsageError, match="ingest.include"):
+        make_plan(root, maker)
+    place = maker.photographs(1)[0]
+    make_plan(root, maker)
+    place.unlink()
+    assert make_plan(root, maker).new == 0
