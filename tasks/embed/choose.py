@@ -8,6 +8,7 @@ from blake3 import blake3
 
 from tasks.embed import backbone, descriptor
 from tasks.embed.settings import EmbedSettings
+from tasks.embed.weights import Weights, find_weights
 from tasks.store import choices
 from tasks.store.errors import UsageError
 from tasks.store.root import Root, open_root
@@ -63,18 +64,18 @@ def recorded_model(root: Root) -> Model | None:
     return Model(**recorded) if recorded else None
 
 
-def weights_of(model: Model) -> backbone.Weights:
+def weights_of(model: Model) -> Weights:
     """The weights of a model that has any. Raises UsageError if the file is gone or is another one now."""
     if model.architecture is None or model.checkpoint is None:
         raise UsageError(f"{model.name} has no weights.")
     if _name(model.architecture, model.checkpoint) != model.name:
         raise UsageError(f"embed.checkpoint: {model.checkpoint} is no longer the file that {model.name} was made with.")
-    return backbone.Weights(model.architecture, model.checkpoint)
+    return Weights(model.architecture, model.checkpoint)
 
 
 def _choose(settings: EmbedSettings) -> Model:
     asked = settings.asked()
-    weights = None if settings.model == descriptor.NAME else backbone.find_weights(settings.model, settings.checkpoint)
+    weights = None if settings.model == descriptor.NAME else find_weights(settings.model, settings.checkpoint)
     if weights is None:
         hint = (
             f"No weights at hand: the vectors are {descriptor.NAME}, colour and gradients without a network. "

@@ -73,7 +73,7 @@ class IngestSettings(StrictModel):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"there is no time zone {name!r}") from error
         return name
 

@@ -172,7 +172,8 @@ def _refuse_other_than_views(connection: Any, sql: str) -> None:
     serialized = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0]
     tree = json.loads(serialized)
     if tree["error"]:
-        raise UsageError(f"The query cannot be run: {tree['error_message']}")
+        hint = 'columns named like words of SQL need quotes, as "at", "by" and "pass"'
+        raise UsageError(f"The query cannot be run: {tree['error_message']} ({hint}).")
     if len(tree["statements"]) != 1:
         raise UsageError("The query cannot be run: give one SELECT statement.")
     nodes = list(_walk(tree))

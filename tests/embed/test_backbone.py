@@ -11,21 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from tasks.embed import backbone
-from tasks.embed.backbone import Weights, find_weights, load
+from tasks.embed.backbone import load
+from tasks.embed.weights import DEFAULT_MODEL, Weights, _from_hub, find_weights
 from tasks.store.errors import UsageError
-
-SMALL = "mobilenetv3_small_050"
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a small backbone, classifier and all, as a file."""
-    import timm
-
-    torch.manual_seed(0)
-    place = tmp_path_factory.mktemp("weights") / f"{SMALL}.made.safetensors"
-    save_file(timm.create_model(SMALL, pretrained=False, num_classes=10).state_dict(), place)
-    return place
+from tests.embed.conftest import SMALL
 
 
 @pytest.fixture
@@ -66,7 +55,7 @@ def test_find_weights__a_hub_that_does_not_answer_is_not_waited_for(monkeypatch:
     deaf.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-    assert backbone._from_hub(backbone.DEFAULT_MODEL, 10) is None
+    assert _from_hub(DEFAULT_MODEL, 10) is None
     deaf.close()
 
 

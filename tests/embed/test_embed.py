@@ -12,7 +12,7 @@ from tasks.embed.vectors import central_square
 from tasks.store import tables
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
-from tests.embed.test_backbone import SMALL, checkpoint  # noqa: F401
+from tests.embed.conftest import SMALL
 from tests.made import Maker, photograph
 from tests.pipeline import curate, opened, rows, settings_for
 
@@ -46,7 +46,7 @@ def test_embed__shards_make_no_difference(maker: Maker, tmp_path: Path, monkeypa
 
 def test_embed__another_model_gets_its_own_table_for_all_samples(
     maker: Maker, tmp_path: Path, checkpoint: Path
-) -> None:  # noqa: F811
+) -> None:
     maker.photographs(6)
     settings = settings_for(maker.folder, tmp_path / "root")
     curate(settings)
@@ -62,7 +62,7 @@ def test_embed__another_model_gets_its_own_table_for_all_samples(
     assert plan_again.fn(other.root_uri, other.embed) == ()
 
 
-def test_choose_model__plain_auto_keeps_what_the_root_has(root: Root, checkpoint: Path) -> None:  # noqa: F811
+def test_choose_model__plain_auto_keeps_what_the_root_has(root: Root, checkpoint: Path) -> None:
     first = choose_model.fn(root.uri, EmbedSettings(checkpoint=str(checkpoint)))
     assert choose_model.fn(root.uri, EmbedSettings()) == first
 
@@ -73,7 +73,7 @@ def test_choose_model__without_weights_says_how_to_get_better_vectors(root: Root
     assert "--checkpoint" in model.hint
 
 
-def test_weights_of__a_replaced_file_is_noticed(maker: Maker, tmp_path: Path, checkpoint: Path) -> None:  # noqa: F811
+def test_weights_of__a_replaced_file_is_noticed(maker: Maker, tmp_path: Path, checkpoint: Path) -> None:
     copy = tmp_path / f"{SMALL}.safetensors"
     copy.write_bytes(checkpoint.read_bytes())
     settings = settings_for(maker.folder, tmp_path / "root", embed__model="auto", embed__checkpoint=str(copy))

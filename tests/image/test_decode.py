@@ -27,9 +27,10 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 @pytest.mark.parametrize(
     ("form", "mode", "tolerance"),
     [
-        ("JPEG", "RGB", 6), ("JPEG", "L", 40), ("JPEG", "CMYK", 12), ("PNG", "RGB", 0), ("PNG", "RGBA", 0), ("PNG", "P", 40),
-        ("PNG", "L", 40), ("PNG", "LA", 40), ("PNG", "1", 140), ("WEBP", "RGB", 12), ("TIFF", "RGB", 0), ("TIFF", "CMYK", 2),
-        ("BMP", "RGB", 0), ("GIF", "P", 40), ("AVIF", "RGB", 12), ("HEIF", "RGB", 14), ("PPM", "RGB", 0), ("JPEG2000", "RGB", 2),
+        ("JPEG", "RGB", 6), ("JPEG", "L", 40), ("JPEG", "CMYK", 12), ("PNG", "RGB", 0), ("PNG", "RGBA", 0),
+        ("PNG", "P", 40), ("PNG", "L", 40), ("PNG", "LA", 40), ("PNG", "1", 140), ("WEBP", "RGB", 12),
+        ("TIFF", "RGB", 0), ("TIFF", "CMYK", 2), ("BMP", "RGB", 0), ("GIF", "P", 40), ("AVIF", "RGB", 12),
+        ("HEIF", "RGB", 14), ("PPM", "RGB", 0), ("JPEG2000", "RGB", 2),
     ],
 )  # fmt: skip
 def test_decode__formats_and_modes(form: str, mode: str, tolerance: int) -> None:
@@ -67,8 +68,9 @@ def test_decode__transparency_is_laid_on_white() -> None:
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG", "TIFF"])
 def test_decode__is_upright_for_every_orientation(orientation: int, form: str) -> None:
     scene = photograph(2)
-    stored = {1: scene, 2: scene[:, ::-1], 3: scene[::-1, ::-1], 4: scene[::-1], 5: scene.transpose(1, 0, 2),
-              6: np.rot90(scene), 7: scene[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(scene, 3)}[orientation]  # fmt: skip
+    flipped = scene[::-1, ::-1]
+    stored = {1: scene, 2: scene[:, ::-1], 3: flipped, 4: scene[::-1], 5: scene.transpose(1, 0, 2),
+              6: np.rot90(scene), 7: flipped.transpose(1, 0, 2), 8: np.rot90(scene, 3)}[orientation]  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = saved(Image.fromarray(np.ascontiguousarray(stored)), form, exif=exif)

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,14 +71,14 @@ def test_run_isolated__an_exception_is_a_result() -> None:
 
 
 def test_run_isolated__no_process_is_left_behind() -> None:
-    code = (
-        "import os\nfrom tests.image.test_isolation import run\n"
-        "if __name__ == '__main__':\n    run(['a'] * 40)\n    print(os.getpid(), flush=True)\n    os.kill(os.getpid(), 9)\n"
-    )
-    import subprocess
-    import sys
-    from pathlib import Path
-
+    code = """
+import os
+from tests.image.test_isolation import run
+if __name__ == "__main__":
+    run(["a"] * 40)
+    print(os.getpid(), flush=True)
+    os.kill(os.getpid(), 9)
+"""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

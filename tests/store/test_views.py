@@ -63,7 +63,10 @@ def test_query__python_variables_are_no_tables(root: Root) -> None:
 def test_query__joins_ctes_and_self_joins_work(root: Root) -> None:
     plan(root, "b")
     commit(root, "b", "ingest", resolving("b", ["x", "y"]))
-    sql = "WITH two AS (FROM samples) SELECT a.sample_id FROM two a JOIN two b USING (sample_id) JOIN objects USING (sample_id)"
+    sql = (
+        "WITH two AS (FROM samples) SELECT a.sample_id FROM two a JOIN two b USING (sample_id) "
+        "JOIN objects USING (sample_id)"
+    )
     assert sorted(views.query(root, sql)["sample_id"].to_pylist()) == ["x", "y"]
 
 

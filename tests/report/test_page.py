@@ -1,0 +1,66 @@
+"""The report: whole, self-contained, and deaf to hostile names."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.report.outliers import NEIGHBOURS, neighbour_distance
+from tasks.report.page import has_report, write_report
+from tests.made import Maker, jpeg, photograph
+from tests.pipeline import curate, opened, select, settings_for
+from tests.select.test_strategies import unit
+
+HOSTILE = "<script>alert(1)</script> & \"q\" 'x' {{ 7*7 }}.jpg".replace("/", "")
+
+
+@pytest.fixture
+def page(maker: Maker, tmp_path: Path) -> Any:
+    """The page of a root with a bit of everything."""
+    maker.photographs(12)
+    maker.write("near.jpg", jpeg(photograph(3), 50))
+    maker.write(HOSTILE, b"no picture")
+    maker.write(f"good-{HOSTILE}", jpeg(photograph(40)))
+    settings = settings_for(maker.folder, tmp_path / "root", select__budget=5)
+    curate(settings)
+    select(settings)
+    return Path(write_report.fn(settings.root_uri)).read_text()
+
+
+def test_page__asks_no_network_and_runs_no_script(page: str) -> None:
+    assert re.findall(r"<script|javascript:|@import|<link|<iframe", page, re.IGNORECASE) == []
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)", page) == []
+    assert "url(" not in page
+
+
+def test_page__hostile_names_are_text(page: str) -> None:
+    assert "&lt;script&gt;alert(1)" in page
+    assert "{{ 7*7 }}" in page
+
+
+def test_page__shows_counts_groups_picks_rejects_and_outliers(page: str) -> None:
+    for words in ("15</b> objects", "14</b> samples", "13</b> kept", "5</b> selected", "not_an_image", "perceptual, "):
+        assert words in page, words
+    assert page.count("<figure><img") == 5 + 2 + 13
+    assert page.count("<svg") == 6
+
+
+def test_page__of_an_empty_root(tmp_path: Path, maker: Maker) -> None:
+    maker.write("a.jpg", b"no picture")
+    settings = settings_for(maker.folder, tmp_path / "root")
+    curate(settings)
+    assert not has_report(opened(settings))
+    assert "Nothing is selected yet" in Path(write_report.fn(settings.root_uri)).read_text()
+    assert has_report(opened(settings))
+
+
+def test_neighbour_distance__equals_brute_force() -> None:
+    vectors = unit(120, 8, 1)
+    for reference in (vectors, vectors[:50]):
+        expected = []
+        for place, vector in enumerate(vectors):
+            cosines = [float(vector @ other) for number, other in enumerate(reference) if number != place]
+            expected.append(1 - np.mean(sorted(cosines)[-NEIGHBOURS:]))
+        assert neighbour_distance(vectors, reference) == pytest.approx(np.array(expected), abs=1e-5)
