@@ -47,54 +47,35 @@ def curate(settings: Settings, planned: Plan | None = None) -> Any:
 def ingest(run: Run, batch: str) -> bool:
     """Objects to samples; whether the batch goes on."""
     run.summary.batches.append(batch)
-    if run.done(batch, "ingest"):
-        return True
     if run.discarded(batch):
         run.count(commit_ingest(run.root, batch))
         return False
-    if run.holds(batch, "ingested"):
-        return False
-    with run.timed("ingest"):
-        ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
-        staged = gather_ingest(run.root, batch)
-    if not run.passes("ingested", staged):
-        return False
-    with run.timed("ingest"):
-        run.count(commit_ingest(run.root, batch))
-    return True
+    if run.due(batch, "ingest", "ingested"):
+        with run.at_work(batch, "ingest"):
+            ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
+            if run.passes("ingested", gather_ingest(run.root, batch)):
+                run.count(commit_ingest(run.root, batch))
+    return run.done(batch, "ingest")
 
 
 def dedupe(run: Run, batch: str) -> bool:
     """Samples to kept ones and duplicates; whether the batch goes on."""
-    if run.done(batch, "dedupe"):
-        return True
-    if run.holds(batch, "deduplicated"):
-        return False
-    with run.timed("dedupe"):
-        staged = find_duplicates(run.root, batch)
-    if not run.passes("deduplicated", staged):
-        return False
-    with run.timed("dedupe"):
-        run.count(commit_duplicates(run.root, batch))
-    return True
+    if run.due(batch, "dedupe", "deduplicated"):
+        with run.at_work(batch, "dedupe"):
+            if run.passes("deduplicated", find_duplicates(run.root, batch)):
+                run.count(commit_duplicates(run.root, batch))
+    return run.done(batch, "dedupe")
 
 
-def embed(run: Run, batch: str) -> bool:
-    """Kept samples to vectors; whether the batch is done."""
-    if run.done(batch, "embed"):
-        return True
-    if run.holds(batch, "embedded"):
-        return False
-    with run.timed("embed"):
-        model = choose_model(run.root, run.settings.embed)
-        run.summary.hints += [model.hint] if model.hint and model.hint not in run.summary.hints else []
-        embed_shard.each(shards_to_embed(run.root, batch, model, run.settings.embed))
-        staged = gather_embed(run.root, batch, model, run.settings.embed)
-    if not run.passes("embedded", staged):
-        return False
-    with run.timed("embed"):
-        run.count(commit_embed(run.root, batch, model, run.settings.embed))
-    return True
+def embed(run: Run, batch: str) -> None:
+    """Kept samples to vectors."""
+    if run.due(batch, "embed", "embedded"):
+        with run.at_work(batch, "embed"):
+            model = choose_model(run.root, run.settings.embed)
+            run.hint(model.hint)
+            embed_shard.each(shards_to_embed(run.root, batch, model, run.settings.embed))
+            if run.passes("embedded", gather_embed(run.root, batch, model, run.settings.embed)):
+                run.count(commit_embed(run.root, batch, model, run.settings.embed))
 
 
 def finished(summary: Summary) -> Any:

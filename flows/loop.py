@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,10 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """Plain data, with at least the keys that the design names."""
         counts = sum((summary.counts for summary in self.summaries), Counter[str]())
-        seconds = sum((summary.seconds for summary in self.summaries), Counter[str]())
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for summary in self.summaries:
+            for stage, spent in summary.seconds.items():
+                seconds[stage] += spent
         rejects = sum((summary.rejects for summary in self.summaries), Counter[str]())
         verdicts = Counter(verdict.result for summary in self.summaries for verdict in summary.verdicts)
         outcomes = ("sample", "copy", "video", "reject", "deferred")
@@ -59,7 +62,7 @@ class Outcome:
             "selected": counts["selected"],
             "gates": {result: verdicts[result] for result in ("pass", "warn", "hold")},
             "held": self.held,
-            "seconds": {stage: round(float(spent), 3) for stage, spent in seconds.items()},
+            "seconds": {stage: round(spent, 3) for stage, spent in seconds.items()},
             "report": self.report,
         }
 

@@ -1,7 +1,7 @@
 """What the stages of one flow run share: the root, the settings, the gates, and the tally that is told at the end."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from flows.publish import publish_verdict
 from flows.settings import Settings
 from tasks.gate.judge import Verdict, is_held, judge
 from tasks.gate.suites import Transition
+from tasks.store.commit import roll_forward
+from tasks.store.errors import StagedAwayError
 from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
 from tasks.store.staging import Staged
@@ -37,7 +39,7 @@ class Summary:
     verdicts: list[Verdict] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class Run:
@@ -58,33 +60,47 @@ class Run:
         """Whether somebody gave the batch up."""
         return bool(read_log(self.opened).batches[subject].discarded)
 
-    def holds(self, subject: str, transition: Transition) -> bool:
-        """Whether the batch was held before this gate and nobody has decided since."""
+    def due(self, subject: str, stage: str, transition: Transition) -> bool:
+        """Whether there is anything to do: the stage is not committed, and nobody has to decide first."""
+        roll_forward(self.opened)
+        if self.done(subject, stage):
+            return False
         held = is_held(self.opened, subject, transition, self.settings.gates)
         if held:
             self.summary.held.append(subject)
-        return held
+        return not held
+
+    @contextmanager
+    def at_work(self, subject: str, stage: str) -> Iterator[None]:
+        """Time a stage of a batch; if another run commits it meanwhile, and tidies up, that is as good."""
+        started = time.perf_counter()
+        try:
+            yield
+        except StagedAwayError:
+            if not self.done(subject, stage):
+                raise
+        finally:
+            self.summary.seconds[stage] += time.perf_counter() - started
 
     def passes(self, transition: Transition, staged: Staged) -> bool:
         """Ask the gate; whether what is staged may be committed."""
-        with self.timed("gate"):
-            verdict = judge(self.root, staged, transition, self.settings.gates, self.summary.run_id)
+        started = time.perf_counter()
+        verdict = judge(self.root, staged, transition, self.settings.gates, self.summary.run_id)
+        spent = time.perf_counter() - started
+        self.summary.seconds["gate"] += spent
+        self.summary.seconds[staged.stage] -= spent
         self.summary.verdicts.append(verdict)
         publish_verdict(verdict)
         if verdict.result == "hold":
             self.summary.held.append(staged.subject)
         return verdict.result != "hold"
 
+    def hint(self, words: str) -> None:
+        """Tell the user something, once."""
+        if words and words not in self.summary.hints:
+            self.summary.hints.append(words)
+
     def count(self, counts: dict[str, Any]) -> None:
         """Add what a commit counted."""
         self.summary.counts.update({name: value for name, value in counts.items() if isinstance(value, int)})
         self.summary.rejects.update(counts.get("rejects", {}))
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the wall time of the block to a stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.summary.seconds[stage] += time.perf_counter() - started  # type: ignore[assignment]

@@ -39,16 +39,14 @@ def pick(run: Run, name: str | None) -> None:
     """Pool to selection."""
     wanted = wanted_selection(run.opened, run.settings.select, name)
     if wanted.name is None:
-        run.summary.hints.append(f"Nothing selected: {wanted.why}.")
+        run.hint(f"Nothing selected: {wanted.why}.")
         return
     run.summary.batches.append(wanted.name)
-    if run.holds(wanted.name, "selected"):
-        return
-    with run.timed("select"):
-        staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select)
-    if run.passes("selected", staged):
-        with run.timed("select"):
-            run.count(commit_selection(run.root, wanted.name, staged))
+    if run.due(wanted.name, "select", "selected"):
+        with run.at_work(wanted.name, "select"):
+            staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select)
+            if run.passes("selected", staged):
+                run.count(commit_selection(run.root, wanted.name, staged))
 
 
 def deliver(run: Run) -> None:
@@ -56,9 +54,9 @@ def deliver(run: Run) -> None:
     selection = missing_handoff(run.opened)
     if selection is None:
         return
-    with run.timed("hand off"):
+    with run.at_work(selection, "hand off"):
         delivered = hand_off(run.root, selection, run.settings.handoff)
-    run.summary.hints.append(f"{delivered.images} images for annotators: {delivered.folder}")
+    run.hint(f"{delivered.images} images for annotators: {delivered.folder}")
     if delivered.thumbnails and run.settings.handoff.pixels == "original":
-        run.summary.hints.append(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
+        run.hint(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
     publish_pictures("selection", thumbnails_of(run.opened, selection))

@@ -6,12 +6,13 @@ dies, the jobs of its chunk are done again one at a time, and the one that kills
 
 import atexit
 import functools
-import multiprocessing
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -73,11 +74,28 @@ def _ending(exitcode: int) -> str:
 @functools.cache
 def _pool(workers: int) -> ProcessPool:
     """One pool a process of ours; the decoders are imported once, in the server that the workers are forked from."""
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload([__name__])
     pool = ProcessPool(max_workers=workers, context=context, initializer=_set_up)
     atexit.register(_end, pool)
     return pool
+
+
+class _Process(ForkServerProcess):
+    """A worker that does not import the main program again: it may be slow to import, or no file at all."""
+
+    @staticmethod
+    def _Popen(process: Any) -> Any:  # noqa: N802
+        program = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = program
+
+
+class _Context(ForkServerContext):
+    Process = _Process
 
 
 def _end(pool: ProcessPool) -> None:

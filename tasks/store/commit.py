@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.store import staging, tables
+from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, append, read_log, record
 from tasks.store.root import Root
 from tasks.store.schema import TABLES, Table, table_of
@@ -83,7 +84,7 @@ def _finish(root: Root, event: Event) -> Event:
             name = uri.rsplit(".", 2)[1]
             for rows in staging.read_all(root, [uri]):
                 tables.insert(root, table_of(name, rows), rows)
-    except FileNotFoundError:
+    except StagedAwayError:
         if not committed(read_log(root), event.batch_id, event.stage):
             raise
     counts = {name: figure for name, figure in event.counts.items() if name != "final"}

@@ -13,6 +13,10 @@ class UsageError(WinnowError):
     exit_code = 2
 
 
+class StagedAwayError(WinnowError):
+    """A staged file is not there, or damaged. If its stage is committed, somebody else was faster: all is well."""
+
+
 class Unreachable(Exception):
     """An object that could not be read now; says nothing about its bytes, so the object is deferred.
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.store import staging
-from tasks.store.errors import WinnowError
+from tasks.store.errors import StagedAwayError
 from tasks.store.ids import batch_id
 from tasks.store.log import Event, record
 from tasks.store.root import Root
@@ -49,8 +49,8 @@ def add_batch(root: Root, source: str, objects: pa.Table, frozen: dict[str, Any]
 
 
 def read_plan(root: Root, batch: str) -> tuple[pa.Table, dict[str, Any]]:
-    """The planned objects of a batch, and the settings that were frozen with them. Raises WinnowError if it is gone."""
+    """The planned objects of a batch, and the settings that were frozen with them. Raises StagedAwayError."""
     planned = staging.read_rows(root, plan_uri(root, batch))
     if planned is None:
-        raise WinnowError(f"The plan of batch {batch} is missing or damaged: restore {plan_uri(root, batch)}.")
+        raise StagedAwayError(f"The plan of batch {batch} is missing or damaged: restore {plan_uri(root, batch)}.")
     return planned, json.loads(planned.schema.metadata[b"frozen"])

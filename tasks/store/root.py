@@ -46,7 +46,7 @@ class Root:
             found = os.listdir(to_path(self.at("tables")))
         except FileNotFoundError:
             return []
-        return sorted(name.removesuffix(".lance") for name in found if name.endswith(".lance"))
+        return sorted(name.removesuffix(".lance") for name in found if name.endswith(".lance") and name[0] != ".")
 
 
 def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_px: int | None = None) -> Root:
@@ -65,10 +65,11 @@ def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_
             raise UsageError(f"The root {uri} cannot be read ({error.detail}).") from error
         if not create:
             raise UsageError(f"There is no root at {uri}: `winnow run SOURCE --root ...` makes one.") from error
-        _refuse_foreign_folder(uri)
+        strangers = _strangers(uri)
         fresh = {"format": FORMAT, "thumbnail_px": thumbnail_px or DEFAULT_THUMBNAIL_PX}
-        _create_marker(storage, marker, fresh)
-        content = storage.read(marker)
+        if not strangers:
+            _create_marker(storage, marker, fresh)
+        content = _read_or_refuse(storage, marker)
     return _checked(uri, content)
 
 
@@ -96,18 +97,28 @@ def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
         lock.release()
 
 
-def _refuse_foreign_folder(uri: str) -> None:
+def _strangers(uri: str) -> list[str]:
+    """What else lies where a root is to be made."""
     path = to_path(uri)
     if path.exists() and not path.is_dir():
         raise UsageError(f"The root {uri} is a file; name a folder that is empty or not there yet.")
     try:
-        strangers = [name for name in os.listdir(path) if name not in ("winnow.yaml", ".lock")]
+        return [name for name in os.listdir(path) if name != "winnow.yaml" and name[0] != "."]
     except FileNotFoundError:
-        return
+        return []
     except PermissionError as error:
         raise UsageError(f"The root {uri} cannot be read ({error.strerror}).") from error
-    if strangers and not all(name.startswith(".") for name in strangers):
-        raise UsageError(f"{uri} is not a root and not empty; name a folder that is empty or not there yet.")
+
+
+def _read_or_refuse(storage: Storage, marker: str) -> bytes:
+    """The marker; among strangers there is one only if another run made the root at this moment."""
+    try:
+        return storage.read(marker)
+    except Unreachable as error:
+        place = marker.removesuffix("/root.json")
+        raise UsageError(
+            f"{place} is not a root and not empty; name a folder that is empty or not there yet."
+        ) from error
 
 
 def _create_marker(storage: Storage, marker: str, fresh: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.store.errors import Unreachable
+from tasks.store.errors import StagedAwayError, Unreachable
 from tasks.store.root import Root
 
 
@@ -69,11 +69,11 @@ def staged_uris(root: Root, *below: str) -> list[str]:
 
 
 def read_all(root: Root, uris: list[str], columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of staged files, one file at a time. Raises FileNotFoundError if one is missing or damaged."""
+    """The rows of staged files, one file at a time. Raises StagedAwayError if one is missing or damaged."""
     for uri in uris:
         rows = read_rows(root, uri, columns)
         if rows is None:
-            raise FileNotFoundError(f"{uri} is missing or damaged")
+            raise StagedAwayError(f"The staged file {uri} is missing or damaged; run the same command again.")
         yield rows
 
 

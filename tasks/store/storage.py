@@ -13,6 +13,9 @@ from typing import Protocol
 
 from tasks.store.errors import Unreachable, UsageError
 
+ATTEMPTS = 5
+"""How often a change of a folder is tried while others change it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -126,7 +129,13 @@ class Folder:
     def write(self, uri: str, content: bytes | memoryview) -> None:
         """Write beside, sync, rename into place."""
         path = to_path(uri)
-        os.replace(_written_beside(path, content), path)
+        for attempt in range(ATTEMPTS):
+            try:
+                os.replace(_written_beside(path, content), path)
+                return
+            except FileNotFoundError:  # somebody tidied the folder away in between
+                if attempt == ATTEMPTS - 1:
+                    raise
 
     def create(self, uri: str, content: bytes | memoryview) -> bool:
         """Write beside, sync, link into place: of several writers exactly one is told True."""
@@ -141,15 +150,17 @@ class Folder:
         return True
 
     def delete(self, uri: str) -> None:
-        """Remove a file or a whole folder."""
+        """Remove a file, or a whole folder in one step, also while others remove it or write into it."""
         path = to_path(uri)
+        aside = path.with_name(f".{uuid.uuid4().hex}.gone")
         try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            os.rename(path, aside)
         except FileNotFoundError:
             return
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink()
 
 
 def _entry_or_uri(entry: os.DirEntry[str], uri: str) -> Entry | str:

@@ -1,6 +1,11 @@
 """Lance tables: open, insert what is new, look rows up by key. Only `commit` and the log call `insert`."""
 
+import errno
+import os
+import shutil
+import uuid
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,15 +89,22 @@ def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
 
 
 def _create(root: Root, table: Table) -> Any:
+    """Make an empty table beside and move it into place, so that exactly one of several makers succeeds.
+
+    Lance's own `create` turns into an overwrite when two of them race, and takes along what was inserted in between.
+    """
     import lance
 
-    location = root.table_location(table.name)
+    location = Path(root.table_location(table.name))
+    beside = location.with_name(f".{uuid.uuid4().hex}.lance")
+    lance.write_dataset(table.schema.empty_table(), str(beside), mode="create")
     try:
-        return lance.write_dataset(table.schema.empty_table(), location, mode="create")
+        os.rename(beside, location)
     except OSError as error:
-        if "already exists" not in str(error):
+        shutil.rmtree(beside)
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        return lance.dataset(location)
+    return lance.dataset(str(location))
 
 
 def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -153,3 +153,19 @@ def test_committed__knows_only_what_is_done(root: Root) -> None:
     plan(root, "b")
     assert committed(read_log(root), "b", "ingest") is None
     assert committed(read_log(root), "nothing", "ingest") is None
+
+
+def _insert_own(place: str, writer: int) -> None:
+    tables.insert(open_root(place), SAMPLES, pa.Table.from_pylist([{"sample_id": str(writer)}], schema=SAMPLES.schema))
+
+
+def test_insert__writers_that_race_to_make_a_table_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        for number in range(6):
+            root = open_root(tmp_path / str(number), create=True)
+            pool.starmap(_insert_own, [(root.uri, writer) for writer in range(4)], chunksize=1)
+            dataset = tables.open_table(root, "samples")
+            assert dataset is not None
+            assert sorted(dataset.to_table(columns=["sample_id"])["sample_id"].to_pylist()) == list("0123")
+            assert root.table_names() == ["samples"]

@@ -1,0 +1,91 @@
+"""kill -9 at any instant, then the same command: nothing is lost, nothing doubled, nothing half visible."""
+
+import queue
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.store import tables
+from tests.flows.conftest import OPTIONS, Zygote, Zygotes, everything, verdicts
+from tests.pipeline import opened, rows, settings_for
+
+NAMED = (
+    "create r/root.json", "plan.parquet", "insert batches planned ingest", "/000001.parquet", "insert gates",
+    ".samples.parquet", "insert batches committing ingest", "insert objects", "insert batches committed ingest",
+    "delete", "insert duplicates", "create choices/", "insert batches committed embed", "insert batches planned select",
+    "insert selections", "label_studio.json",
+)  # fmt: skip
+"""Around plan, stage, gate and commit: the run is killed before the first durable operation of each name."""
+
+
+def differences(
+    points: dict[str, int], zygotes: list[Zygote], source: Path, place: Path, expected: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Kill a run at each point, run again, compare: what is not the same, by point. A few points at a time."""
+    free: queue.SimpleQueue[Zygote] = queue.SimpleQueue()
+    for zygote in zygotes:
+        free.put(zygote)
+
+    def compare(point: tuple[str, int]) -> tuple[str, list[str]]:
+        zygote = free.get()
+        root = place / str(point[1]) / "r"
+        root.parent.mkdir()
+        try:
+            zygote.ask(source, root, kill_at=point[1], **OPTIONS)
+            assert zygote.answer()["signal"] == 9, point
+            zygote.run(source, root, **OPTIONS)
+        finally:
+            free.put(zygote)
+        found = everything(source, root) | {"gates": verdicts(settings_for(source, root))}
+        shutil.rmtree(root.parent)
+        return point[0], [name for name in expected if found[name] != expected[name]]
+
+    with ThreadPoolExecutor(len(zygotes)) as pool:
+        compared = dict(pool.map(compare, points.items()))
+    return {name: different for name, different in compared.items() if different}
+
+
+def test_kill__at_named_points(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path) -> None:
+    expected, begun = undisturbed
+    points = {name: next(place for place, operation in enumerate(begun, 1) if name in operation) for name in NAMED}
+    assert differences(points, zygotes(3), mess, tmp_path, expected) == {}
+
+
+@pytest.mark.slow
+def test_kill__before_every_durable_operation(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path) -> None:
+    expected, begun = undisturbed
+    assert len(begun) > 80
+    points = {f"{place} {operation}": place for place, operation in enumerate(begun, 1)}
+    assert differences(points, zygotes(3), mess, tmp_path, expected) == {}
+
+
+def test_kill__again_and_again(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path) -> None:
+    """One root, killed at the tenth operation of every run until a run gets to its end."""
+    expected, _ = undisturbed
+    (tmp_path / "one").mkdir()
+    root = tmp_path / "one" / "r"
+    for _ in range(60):
+        zygotes(1)[0].ask(mess, root, kill_at=10, **OPTIONS)
+        if zygotes(1)[0].answer()["signal"] == 0:
+            break
+    zygotes(1)[0].run(mess, root, **OPTIONS)
+    found = everything(mess, root)
+    assert {name for name in found if found[name] != expected[name]} == set()
+
+
+def test_kill__no_orphan_is_visible(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path) -> None:
+    """Between two merges of a commit the tables hold rows that no reader sees."""
+    _, begun = undisturbed
+    (tmp_path / "one").mkdir()
+    root = tmp_path / "one" / "r"
+    zygotes(1)[0].ask(mess, root, kill_at=begun.index("insert objects") + 1, **OPTIONS)
+    zygotes(1)[0].answer()
+    settings = settings_for(mess, root, **OPTIONS)
+    dataset = tables.open_table(opened(settings), "samples")
+    assert dataset is not None
+    assert dataset.count_rows() > 0
+    assert rows(settings, "SELECT * FROM samples") == []
+    assert {row["outcome"] for row in rows(settings, "SELECT outcome FROM objects")} == {"pending"}
