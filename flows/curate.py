@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.publish import publish_summary
+from flows.publish import publish_pictures, publish_summary
 from flows.run import Run, Summary
 from flows.settings import Settings
 from tasks.dedupe.find import commit_duplicates, find_duplicates
@@ -17,6 +17,7 @@ from tasks.embed.shard import commit_embed, embed_shard, gather_embed, shards_to
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.resolve import commit_ingest, gather_ingest
 from tasks.ingest.shard import ingest_shard, shards_to_ingest
+from tasks.report.gallery import thumbnails_in
 from tasks.store.root import locked, open_root
 
 
@@ -41,6 +42,7 @@ def curate(settings: Settings, planned: Plan | None = None) -> Any:
         for batch in plan_again(run.root, settings.embed):
             embed(run, batch)
         publish_summary("curate", run.summary, {"new": planned.new})
+        publish_pictures("curate", thumbnails_in(run.opened, run.summary.batches))
     return finished(run.summary)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.settings import Settings
 from tasks.annotate.handoff import missing_handoff
 from tasks.embed.again import asks_for_another
+from tasks.embed.weights import refuse_missing
 from tasks.gate.judge import is_held
 from tasks.gate.suites import Transition
 from tasks.ingest.plan import Plan, plan
@@ -40,6 +41,7 @@ class Outcome:
     held: list[str] = field(default_factory=list)
     held_objects: int = 0
     report: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with at least the keys that the design names."""
@@ -69,7 +71,7 @@ class Outcome:
     @property
     def hints(self) -> list[str]:
         """What the user should know."""
-        return [hint for summary in self.summaries for hint in summary.hints]
+        return [*(hint for summary in self.summaries for hint in summary.hints), *self.notes]
 
 
 def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outcome:
@@ -81,6 +83,7 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
         report: also write the report.
     """
     source = settings.source_uri
+    refuse_missing(settings.embed.checkpoint)
     root = open_root(settings.root_uri, create=True)
     with locked(root, WAITING):
         outcome = Outcome(plan(root, source, settings.ingest, settings.frozen()))
@@ -101,6 +104,8 @@ def pick(settings: Settings, name: str | None) -> Outcome:
     with locked(root, WAITING):
         outcome = Outcome(Plan(0, 0, 0, 0, ()))
         _select(root, settings, outcome, name)
+        if not outcome.summaries:
+            outcome.notes.append(f"Nothing selected: {wanted_selection(root, settings.select, name).why}.")
         return _told(root, outcome)
 
 

@@ -46,6 +46,9 @@ def _sentence(error: BaseException) -> str:
     told = " ".join(str(one) for one in _chain(error))
     if any(isinstance(one, OSError) and one.errno == errno.ENOSPC for one in _chain(error)) or "No space left" in told:
         return "The disk is full. Free some space and run the same command again: nothing is lost."
+    if "Failed to reach API" in told:
+        address = os.environ.get("PREFECT_API_URL", "its address")
+        return f"The Prefect server at {address} does not answer. Start it, or unset PREFECT_API_URL to do without."
     first = " ".join(str(error).split())[:300] or type(error).__name__
     advice = "--verbose shows where; what was done is kept, run it again to go on"
     return f"It failed: {type(error).__name__}: {first} ({advice})"
@@ -72,25 +75,28 @@ def progress() -> Iterator[None]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        started: dict[str, tuple[Any, float]] = {}
+    bars = Progress(*columns, console=Console(stderr=True))
+    started: dict[str, tuple[Any, float]] = {}
 
-        def follow(stage: str, done: int, total: int | None) -> None:
-            if stage not in started:
-                started[stage] = (bars.add_task(stage, total=None, rate=""), time.monotonic())
-            task, since = started[stage]
-            if total is not None:
-                before = bars.tasks[task].total or 0
-                bars.update(task, total=before + total)
-            bars.advance(task, done)
-            seconds = max(time.monotonic() - since, 1e-3)
-            bars.update(task, rate=f"{bars.tasks[task].completed / seconds:,.0f}/s")
+    def follow(stage: str, done: int, total: int | None) -> None:
+        if stage not in started:
+            bars.start()
+            started[stage] = (bars.add_task(stage, total=None, rate=""), time.monotonic())
+        task, since = started[stage]
+        if total is not None:
+            before = bars.tasks[task].total or 0
+            bars.update(task, total=before + total)
+        bars.advance(task, done)
+        seconds = max(time.monotonic() - since, 1e-3)
+        bars.update(task, rate=f"{bars.tasks[task].completed / seconds:,.0f}/s")
 
-        watch(follow)
-        try:
-            yield
-        finally:
-            unwatch(follow)
+    watch(follow)
+    try:
+        yield
+    finally:
+        unwatch(follow)
+        if started:
+            bars.stop()
 
 
 def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
@@ -101,10 +107,11 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     objects, outcomes = told["objects"], told["outcomes"]
-    console.print(
-        f"[bold]{objects['listed']:,}[/] files listed: {objects['new']:,} new, {objects['known']:,} known, "
-        f"{objects['ignored']:,} ignored"
-    )
+    if objects["listed"]:
+        console.print(
+            f"[bold]{objects['listed']:,}[/] files listed: {objects['new']:,} new, {objects['known']:,} known, "
+            f"{objects['ignored']:,} ignored"
+        )
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, number in outcomes.items():
         if number:

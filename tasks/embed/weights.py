@@ -28,6 +28,12 @@ class Weights:
     file: str
 
 
+def refuse_missing(checkpoint: str | None) -> None:
+    """Notice at once, before anything is read, that a file of weights is not there. Raises UsageError."""
+    if checkpoint and Path(checkpoint).suffix in (".safetensors", ".pth", ".pt", ".bin"):
+        _refuse_no_file(checkpoint)
+
+
 def find_weights(model: str, checkpoint: str | None) -> Weights | None:
     """The weights that the settings name; None if `auto` has to do without.
 
@@ -38,8 +44,7 @@ def find_weights(model: str, checkpoint: str | None) -> Weights | None:
     if checkpoint and not Path(checkpoint).exists() and _known(checkpoint):
         model, checkpoint = checkpoint, None
     if checkpoint:
-        if not Path(checkpoint).is_file():
-            raise UsageError(f"embed.checkpoint: there is no file {checkpoint}, and timm knows no model of that name.")
+        _refuse_no_file(checkpoint)
         return Weights(_architecture(checkpoint) if model == "auto" else _checked(model), os.path.abspath(checkpoint))
     if model == "auto":
         file = _from_hub(DEFAULT_MODEL, HUB_SECONDS)
@@ -50,6 +55,11 @@ def find_weights(model: str, checkpoint: str | None) -> Weights | None:
             f"embed.model: the weights of {model} are neither cached nor to be had; name a file in embed.checkpoint."
         )
     return Weights(model, file)
+
+
+def _refuse_no_file(checkpoint: str) -> None:
+    if not Path(checkpoint).is_file():
+        raise UsageError(f"embed.checkpoint: there is no file {checkpoint}, and timm knows no model of that name.")
 
 
 def _known(model: str) -> bool:

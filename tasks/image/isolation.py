@@ -1,27 +1,31 @@
 """Processes that touch hostile bytes: they can neither take the run with them nor eat the machine.
 
-Each process limits its own memory and, for every job, its processor time. Jobs go to it in small chunks; when a process
-dies, the jobs of its chunk are done again one at a time, and the one that kills a process again is the culprit.
+Each process limits its own memory and, for every job, its processor time. Jobs go to it in small chunks, over a pipe of
+its own, so that its end is seen at once and known to be its own; the jobs of its chunk are then done again one at a
+time, and the one that kills a process again is the culprit. (A pool whose processes share a queue cannot tell which of
+them took a job and died before it said so.)
 """
 
-import atexit
 import functools
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from queue import SimpleQueue
+from threading import Lock
 from types import ModuleType
 from typing import Any, TypeVar
-
-from pebble import ProcessExpired, ProcessPool
 
 from tasks.image import decode
 from tasks.store.reasons import Reject
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Limits = tuple[int, int]
 
 CHUNK = 16
 """Jobs a message: few enough to spread, enough to make the messages cheap."""
@@ -47,38 +51,88 @@ def run_isolated(
         max_cpu_s: processor seconds that one job may take.
         workers: processes; one a processor if None.
     """
-    pool = _pool(workers or os.cpu_count() or 1)
-    limits = (max_pixels * _BYTES_A_PIXEL, max_cpu_s)
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
-    waiting = [pool.schedule(_run_all, args=[work, chunk, limits]) for chunk in chunks]
-    for chunk, future in zip(chunks, waiting, strict=True):
+    yield from _crew(workers or os.cpu_count() or 1).run(work, chunks, (max_pixels * _BYTES_A_PIXEL, max_cpu_s))
+
+
+class _Died(Exception):
+    """The process ended before it answered."""
+
+    def __init__(self, exitcode: int) -> None:
+        self.exitcode = exitcode
+
+
+class _Worker:
+    """One process, started when it is first asked, and again when it has died."""
+
+    def __init__(self, context: "_Context") -> None:
+        self._context = context
+        self._process: ForkServerProcess | None = None
+        self._pipe: Connection | None = None
+
+    def ask(self, *question: Any) -> list[Any]:
+        """The answer of the process. Raises _Died."""
+        if self._process is None or self._pipe is None:
+            self._pipe, theirs = self._context.Pipe()
+            self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+            with _STARTING:
+                self._process.start()
+            theirs.close()
         try:
-            yield future.result()
-        except ProcessExpired:
-            yield [_run_alone(pool, work, job, limits) for job in chunk]
+            self._pipe.send(question)
+            answer: list[Any] = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            died = _Died(self._process.exitcode or 0)
+            self._process = self._pipe = None
+            raise died from None
+        return answer
 
 
-def _run_alone(pool: ProcessPool, work: Callable[[Job], Result], job: Job, limits: tuple[int, int]) -> Any:
+class _Crew:
+    """So many workers, each asked by one thread at a time."""
+
+    def __init__(self, workers: int) -> None:
+        context = _Context()
+        context.set_forkserver_preload([__name__])
+        self._threads = ThreadPoolExecutor(workers, "isolation")
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for _ in range(workers):
+            self._idle.put(_Worker(context))
+
+    def run(self, work: Callable[[Job], Any], chunks: list[Sequence[Job]], limits: Limits) -> Iterator[list[Any]]:
+        return self._threads.map(lambda chunk: self._run_chunk(work, chunk, limits), chunks)
+
+    def _run_chunk(self, work: Callable[[Job], Any], chunk: Sequence[Job], limits: Limits) -> list[Any]:
+        worker = self._idle.get()
+        try:
+            return worker.ask(work, chunk, limits)
+        except _Died:
+            return [_run_alone(worker, work, job, limits) for job in chunk]
+        finally:
+            self._idle.put(worker)
+
+
+@functools.cache
+def _crew(workers: int) -> _Crew:
+    """One a process of ours; the decoders are imported once, in the server that the workers are forked from."""
+    return _Crew(workers)
+
+
+def _run_alone(worker: _Worker, work: Callable[[Job], Any], job: Job, limits: Limits) -> Any:
     try:
-        return pool.schedule(_run_all, args=[work, [job], limits]).result()[0]
-    except ProcessExpired as error:
-        if error.exitcode == -signal.SIGXCPU:
+        return worker.ask(work, [job], limits)[0]
+    except _Died as died:
+        if died.exitcode == -signal.SIGXCPU:
             return decode.Undecodable(Reject.CPU_LIMIT, f"more than {limits[1]} s")
-        return decode.Undecodable(Reject.DECODER_CRASH, f"the decoder ended with {_ending(error.exitcode)}")
+        return decode.Undecodable(Reject.DECODER_CRASH, f"the decoder ended with {_ending(died.exitcode)}")
 
 
 def _ending(exitcode: int) -> str:
     return signal.Signals(-exitcode).name if exitcode < 0 else f"exit code {exitcode}"
 
 
-@functools.cache
-def _pool(workers: int) -> ProcessPool:
-    """One pool a process of ours; the decoders are imported once, in the server that the workers are forked from."""
-    context = _Context()
-    context.set_forkserver_preload([__name__])
-    pool = ProcessPool(max_workers=workers, context=context, initializer=_set_up)
-    atexit.register(_end, pool)
-    return pool
+_STARTING = Lock()
 
 
 class _Process(ForkServerProcess):
@@ -98,18 +152,19 @@ class _Context(ForkServerContext):
     Process = _Process
 
 
-def _end(pool: ProcessPool) -> None:
-    pool.stop()
-    pool.join()
-
-
-def _set_up() -> None:
-    """In a worker: no chatter of decoders on the terminal, no reaction to Ctrl-C, which is the run's."""
+def _serve(pipe: Connection) -> None:
+    """In a worker: answer until nobody asks. No chatter of decoders on the terminal; Ctrl-C is the run's."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            work, jobs, limits = pipe.recv()
+            pipe.send(_run_all(work, jobs, limits))
+        except (EOFError, OSError):
+            return
 
 
-def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: tuple[int, int]) -> list[Any]:
+def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: Limits) -> list[Any]:
     _limit_memory(limits[0])
     results: list[Any] = []
     for job in jobs:

@@ -1,6 +1,8 @@
 """Pictures for pages and artifacts, small enough to lie inside them."""
 
 import base64
+import os
+import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +42,26 @@ def thumbnails_of(root: Root, selection: str, most: int = 12) -> list[tuple[str,
     )
     small = _small(root, [pick["sample_id"] for pick in picks])
     return [(pick["reason"], small[pick["sample_id"]]) for pick in picks]
+
+
+def thumbnails_in(root: Root, batches: list[str], most: int = 12) -> list[tuple[str, bytes]]:
+    """Some samples that these batches brought, spread by their ids: the name of the file, and a small JPEG."""
+    if not batches:
+        return []
+    marks = ", ".join("?" for _ in batches)
+    rows = _rows(
+        root,
+        f"SELECT sample_id, source_uri FROM samples WHERE batch_id IN ({marks}) ORDER BY sample_id LIMIT ?",
+        [*batches, most],
+    )
+    small = _small(root, [row["sample_id"] for row in rows])
+    return [(file_name(row["source_uri"]), small[row["sample_id"]]) for row in rows]
+
+
+def file_name(uri: str) -> str:
+    """The last two parts of a URI's path, as people read them."""
+    path = os.fsdecode(urllib.parse.unquote_to_bytes(uri))
+    return "/".join(path.rsplit("/", 2)[-2:]).encode("utf-8", "replace").decode()
 
 
 def selected(root: Root, most: int) -> list[Picture]:

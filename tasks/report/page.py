@@ -1,7 +1,5 @@
 """The report: one self-contained HTML page, without scripts and without a network."""
 
-import os
-import urllib.parse
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +30,7 @@ def write_report(root: str) -> str:
         loader=jinja2.PackageLoader("tasks.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {
-        "name": _file_name,
+        "name": gallery.file_name,
         "bars": _bars,
         "percent": _percent,
         "number": lambda n: f"{n:,}",
@@ -66,12 +64,6 @@ def has_report(root: Root) -> bool:
 
 def _place(root: Root) -> str:
     return root.at("reports", "report.html")
-
-
-def _file_name(uri: str) -> str:
-    """The last two parts of a URI's path, as people read them."""
-    path = os.fsdecode(urllib.parse.unquote_to_bytes(uri))
-    return "/".join(path.rsplit("/", 2)[-2:]).encode("utf-8", "replace").decode()
 
 
 def _bars(histogram: Histogram) -> list[dict[str, Any]]:

@@ -62,14 +62,14 @@ def wanted_selection(root: Root, settings: SelectSettings, name: str | None = No
     Raises:
         UsageError: the name is no name.
     """
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a selection: letters, digits, '.', '_' and '-', at most 64.")
     log = read_log(root)
     waiting = [batch for batch in log.open_batches if batch.planned.stage == "select"]
     if waiting:
         return Wanted(waiting[0].batch_id, _room(root, settings), f"{waiting[0].batch_id} was begun")
     if choices.recall(root, MODEL_CHOICE) is None or not log.visible("embed"):
         return Wanted(None, 0, "no sample is embedded yet")
-    if name is not None and not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of a selection: letters, digits, '.', '_' and '-', at most 64.")
     if name in log.batches:
         return Wanted(None, 0, f"{name} is made already")
     last = [batch for batch in log.batches.values() if batch.planned.stage == "select"][-1:]

@@ -158,9 +158,15 @@ class Folder:
         except FileNotFoundError:
             return
         if aside.is_dir() and not aside.is_symlink():
-            shutil.rmtree(aside)
+            shutil.rmtree(aside, onerror=_gone_already)
         else:
-            aside.unlink()
+            aside.unlink(missing_ok=True)
+
+
+def _gone_already(_function: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    """Somebody who removes the folder above may be quicker."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _entry_or_uri(entry: os.DirEntry[str], uri: str) -> Entry | str:

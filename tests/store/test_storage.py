@@ -88,6 +88,27 @@ def test_write__leaves_nothing_beside(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
 
 
+def test_delete__while_others_remove_the_same_and_what_is_above(tmp_path: Path) -> None:
+    problems: list[BaseException] = []
+
+    def remove(place: str) -> None:
+        try:
+            Folder().delete(to_uri(tmp_path / place))
+        except BaseException as error:
+            problems.append(error)
+
+    for _ in range(60):
+        for number in range(40):
+            Folder().write(to_uri(tmp_path / "a" / "b" / "c" / str(number)), b"1")
+        threads = [threading.Thread(target=remove, args=[place]) for place in ("a/b/c", "a/b", "a/b/c", "a", "a/b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_storage_for__says_what_is_not_supported() -> None:
     with pytest.raises(UsageError, match="gopher"):
         storage_for("gopher://x")

@@ -1,0 +1,286 @@
+"""The command as a user types it: real processes, a real Prefect server."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.servers import prefect_server
+from tests.made import Maker, jpeg, photograph
+from tests.pipeline import curate, settings_for, versions
+
+WINNOW = Path(sys.executable).with_name("winnow")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def json(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.out)
+        return told
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running Prefect server."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
+
+
+@pytest.fixture
+def winnow(server: str, tmp_path: Path) -> Command:
+    """Run `winnow` with arguments, in a folder of its own, against the server."""
+
+    def run(*arguments: str | Path, **env: str) -> Done:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [WINNOW, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PREFECT_API_URL": server, **env},
+            timeout=300,
+        )
+        return Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - started)
+
+    return run
+
+
+def ask(server: str, path: str) -> list[dict[str, Any]]:
+    """What the Prefect server knows."""
+    request = urllib.request.Request(
+        f"{server}/{path}/filter", data=b'{"limit": 200}', headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+        return found
+
+
+def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
+    done = [winnow("--help") for _ in range(3)]
+    assert min(one.seconds for one in done) < 0.7
+    for command in ("init", "example", "run", "curate", "select", "status", "query", "report", "tag", "release",
+                    "discard", "retry", "recalibrate", "doctor"):  # fmt: skip
+        assert command in done[0].out
+        assert "Example" in winnow(command, "--help").out, command
+
+
+def test_run__then_nothing_new_then_one_more(winnow: Command, server: str, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(12)
+    maker.write("near.jpg", jpeg(photograph(3), 50))
+    maker.write("bad.jpg", b"no picture")
+    maker.write("notes.txt", b"x")
+    first = winnow("run", maker.folder, "--root", "root", "--budget", "5", "--json")
+    assert first.code == 0, first.err
+    told = first.json
+    assert told["objects"] == {"listed": 15, "ignored": 1, "known": 0, "new": 14}
+    assert told["outcomes"] == {"sample": 13, "copy": 0, "video": 0, "reject": 1, "deferred": 0, "held": 0}
+    assert (told["rejects"], told["duplicates"]) == ({"not_an_image": 1}, {"perceptual": 1})
+    assert (told["embedded"], told["selected"]) == (12, 5)
+    assert (told["gates"], told["held"]) == ({"pass": 4, "warn": 0, "hold": 0}, [])
+    assert set(told["seconds"]) >= {"ingest", "dedupe", "embed", "select", "gate"}
+    assert Path(told["report"]).is_file()
+
+    settings = settings_for(maker.folder, tmp_path / "root")
+    before = versions(settings)
+    again = winnow("run", maker.folder, "--root", "root", "--budget", "5", "--json")
+    assert again.json["objects"] == {"listed": 15, "ignored": 1, "known": 14, "new": 0}
+    assert again.json["run_id"] is None
+    assert versions(settings) == before
+    assert again.seconds < 5
+
+    maker.photographs(1, first=77)
+    more = winnow("run", maker.folder, "--root", "root", "--budget", "5")
+    for words in ("16 files listed: 1 new, 14 known", "sample", "selected", "gates: ", "report: ", "next: "):
+        assert words in more.out
+    assert "ingest" in more.err
+    assert "1/1" in more.err
+
+    runs = {run["id"]: run for run in ask(server, "flow_runs")}
+    assert runs[told["run_id"]]["state_name"] == "Completed"
+    tasks = {run["name"].rsplit("-", 1)[0] for run in ask(server, "task_runs")}
+    assert {"ingest shard", "gather ingest", "gate", "commit ingest", "find duplicates", "embed shard"} <= tasks
+    artifacts = {one["key"] for one in ask(server, "artifacts")}
+    assert {"gate-ingested", "gate-deduplicated", "gate-embedded", "gate-selected", "curate-summary"} <= artifacts
+    assert {"select-summary", "selection-pictures", "curate-pictures"} <= artifacts
+
+
+def test_hold__exit_3_status_release(winnow: Command, server: str, maker: Maker) -> None:
+    maker.photographs(8)
+    maker.write("bad.jpg", b"no picture")
+    strict = ("--root", "root", "--set", "gates.min_objects=1", "--set", "gates.ingested.max_reject_share=0.05")
+    held = winnow("run", maker.folder, *strict, "--json")
+    assert held.code == 3
+    batch = held.json["held"][0]
+    assert (held.json["outcomes"]["held"], held.json["gates"]["hold"]) == (9, 1)
+    states = {run["state_name"]: run["state_type"] for run in ask(server, "flow_runs")}
+    assert states["Held"] == "COMPLETED"
+    status = winnow("status", "--root", "root")
+    assert status.code == 3
+    assert f"held {batch}" in status.out
+    assert "share of rejects: observed 0.1111, allowed at most 0.05" in status.out
+    again = winnow("run", maker.folder, *strict, "--json")
+    assert (again.code, again.json["run_id"]) == (3, None)
+    empty = winnow("release", batch, "--note", "", "--root", "root")
+    assert (empty.code, empty.out) == (2, "")
+    released = winnow("release", batch, "--note", "one bad file is fine", *strict, "--json")
+    assert released.code == 0, released.err
+    assert (released.json["outcomes"]["sample"], released.json["selected"]) == (8, 8)
+    assert winnow("status", "--root", "root").code == 0
+
+
+def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(5)
+    curate(settings_for(maker.folder, tmp_path / "root"))
+    count = "SELECT count(*) AS n FROM samples"
+    assert json.loads(winnow("query", count, "--root", "root", "--format", "json").out) == [{"n": 5}]
+    assert winnow("query", count, "--root", "root", "--format", "csv").out == "n\n5\n"
+    assert "1 rows" in winnow("query", count, "--root", "root").out
+    assert "phash" in winnow("query", "--root", "root").out
+    import pyarrow.parquet as pq
+
+    raw = subprocess.run(
+        [WINNOW, "query", "SELECT sample_id, thumbnail FROM samples", "--format", "parquet", "--root", "root"],
+        capture_output=True, cwd=tmp_path,
+    ).stdout  # fmt: skip
+    (tmp_path / "out.parquet").write_bytes(raw)
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 5
+    assert "5 samples would be tagged" in winnow("tag", "all", "--where", "true", "--dry-run", "--root", "root").out
+    assert "5 newly tagged" in winnow("tag", "all", "--where", "true", "--root", "root").out
+    page = winnow("report", "--root", "root").out.strip()
+    assert Path(page).is_file()
+    doctor = winnow("doctor", maker.folder, "--root", "root")
+    assert doctor.code == 0, doctor.out
+    assert "5 files, 5 of them taken" in doctor.out
+
+
+def test_init__writes_settings_that_the_next_command_uses(winnow: Command, maker: Maker) -> None:
+    maker.photographs(2)
+    assert winnow("init", maker.folder, "--root", "here").code == 0
+    doctor = winnow("doctor")
+    assert "2 files, 2 of them taken" in doctor.out
+    assert "/here (will be made)" in doctor.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "Name a source"),
+        (["run", "nowhere"], "There is no source"),
+        (["run", "empty"], "holds no files"),
+        (["run", "texts"], "None of the 1 files"),
+        (["run", "source", "--root", "texts"], "not a root and not empty"),
+        (["run", "source", "--root", "newer"], "has format 99"),
+        (["run", "source", "--set", "ingest.max_pixel=3"], "ingest.max_pixel is no setting"),
+        (["run", "source", "--set", "ingest.shard_size=0"], "ingest.shard_size is 0"),
+        (["run", "source", "--budget", "none"], "select.budget is 'none'"),
+        (["run", "source", "--set", "select.budget"], "write NAME=VALUE"),
+        (["run", "source", "--config", "nowhere.yaml"], "cannot be read"),
+        (["run", "source", "--checkpoint", "gone.safetensors"], "there is no file gone.safetensors"),
+        (["status", "--root", "nowhere"], "There is no root"),
+        (["query", "SELECT * FROM secrets", "--root", "made"], "There is no table secrets"),
+        (["query", "SELECT 1", "--format", "xml", "--root", "made"], "--format is 'xml'"),
+        (["tag", "x", "--where", "nonsense <", "--root", "made"], "The query cannot be run"),
+        (["release", "b-1", "--note", "x", "--root", "made"], "no batch or selection b-1"),
+        (["retry", "--reason", "ugly", "--root", "made"], "There is no reason 'ugly'"),
+        (["recalibrate", "--note", "x", "--root", "made"], "Only 0 samples"),
+        (["example", "texts"], "holds other files"),
+        (["select", "--root", "made", "--name", "../x"], "is no name"),
+    ],
+)
+def test_mistakes__exit_2_one_sentence_nothing_written(
+    winnow: Command, maker: Maker, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    maker.photographs(2)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("x")
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "root.json").write_text('{"format": 99, "thumbnail_px": 256}')
+    from tasks.store.root import open_root
+
+    open_root(tmp_path / "made", create=True)
+    before = sorted(path for path in tmp_path.rglob("*"))
+    done = winnow(*arguments)
+    assert done.code == 2, done
+    told = [line for line in done.err.splitlines() if line.strip()]
+    assert len(told) == 1, done.err
+    assert words in told[0]
+    assert done.out == ""
+    after = [path for path in tmp_path.rglob("*") if "winnow-root" not in path.parts and path.name != ".lock"]
+    assert sorted(after) == before
+    assert not list((tmp_path / "winnow-root").glob("tables/*"))
+
+
+def test_wrong_weights__exit_2_and_the_rest_is_kept(winnow: Command, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(3)
+    (tmp_path / "resnet18.safetensors").write_bytes(b"junk")
+    done = winnow("run", maker.folder, "--root", "root", "--checkpoint", "resnet18.safetensors")
+    assert done.code == 2
+    assert "is no safetensors file" in done.err
+    assert "Traceback" not in done.err
+    assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 3
+
+
+def test_without_a_server_prefect_starts_one_of_its_own(maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(3)
+    env = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect")}
+    done = subprocess.run(
+        [WINNOW, "run", maker.folder, "--root", "root", "--json"],
+        capture_output=True, text=True, cwd=tmp_path, env=env, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["outcomes"]["sample"] == 3
+    assert told["run_id"]
+
+
+def test_a_server_that_is_away__exit_1_in_plain_words(winnow: Command, maker: Maker) -> None:
+    maker.photographs(1)
+    done = winnow("run", maker.folder, "--root", "root", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert done.code == 1
+    assert "The Prefect server at http://127.0.0.1:9/api does not answer" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk__exit_1_and_goes_on_when_there_is_space(winnow: Command, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(60, width=640, height=480)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted: {mounted.stderr.decode()}")
+    try:
+        full = winnow("run", maker.folder, "--root", disk / "root", "--json")
+        assert full.code == 1
+        assert "disk is full" in full.err
+        assert "Traceback" not in full.err
+        assert full.out == ""
+        subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+        done = winnow("run", maker.folder, "--root", disk / "root", "--json")
+        assert done.code == 0, done.err
+        assert (
+            winnow("query", "SELECT count(*) AS n FROM samples", "--root", disk / "root", "--format", "csv").out
+            == "n\n60\n"
+        )
+    finally:
+        subprocess.run(["umount", disk], check=True)
