@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from tasks.store.log import read_log
+from tests.flows.servers import prefect_server
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import content, doubled_keys, opened, rows, settings_for
 
@@ -79,6 +80,13 @@ def zygotes() -> Iterator[Callable[[int], list[Zygote]]]:
 
 
 Zygotes = Callable[[int], list[Zygote]]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running Prefect server."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

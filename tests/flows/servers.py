@@ -1,4 +1,4 @@
-"""Real servers for tests, on 127.0.0.1 and a free port, ended by their process id."""
+"""The real command and real servers for tests, on 127.0.0.1 and a free port, ended by their process id."""
 
 import os
 import socket
@@ -9,6 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+WINNOW = Path(sys.executable).with_name("winnow")
 
 
 def free_port() -> int:
@@ -26,15 +28,7 @@ def prefect_server(home: Path) -> Iterator[str]:
     env.pop("PREFECT_API_URL", None)
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("prefect")),
-                "server",
-                "start",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
-            ],
+            [WINNOW.with_name("prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             stdout=log,
             stderr=subprocess.STDOUT,
             env=env,

@@ -3,21 +3,18 @@
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.servers import prefect_server
+from tests.flows.servers import WINNOW
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, settings_for, versions
-
-WINNOW = Path(sys.executable).with_name("winnow")
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,6 @@ class Done:
 
 
 Command = Callable[..., Done]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a running Prefect server."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
-        yield address
 
 
 @pytest.fixture

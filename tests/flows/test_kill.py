@@ -1,7 +1,12 @@
 """kill -9 at any instant, then the same command: nothing is lost, nothing doubled, nothing half visible."""
 
+import os
 import queue
+import random
 import shutil
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,6 +15,7 @@ import pytest
 
 from tasks.store import tables
 from tests.flows.conftest import OPTIONS, Zygote, Zygotes, everything, verdicts
+from tests.flows.servers import WINNOW
 from tests.pipeline import opened, rows, settings_for
 
 NAMED = (
@@ -89,3 +95,41 @@ def test_kill__no_orphan_is_visible(mess: Path, undisturbed: Any, zygotes: Zygot
     assert dataset.count_rows() > 0
     assert rows(settings, "SELECT * FROM samples") == []
     assert {row["outcome"] for row in rows(settings, "SELECT outcome FROM objects")} == {"pending"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_kill__the_command_at_random_instants(mess: Path, undisturbed: Any, server: str, tmp_path: Path) -> None:
+    """The whole process group of `winnow run`, thirty times, anywhere between its start and its end."""
+    expected, _ = undisturbed
+    settings = [f"--set={name}={value}" for name, value in {**OPTIONS, "embed.model": "descriptor-1"}.items()]
+    chance = random.Random(5)
+
+    def start(root: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [WINNOW, "run", mess, "--root", root, *settings],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PREFECT_API_URL": server},
+            start_new_session=True,
+        )
+
+    def whole(root: Path) -> float:
+        started = time.monotonic()
+        assert start(root).wait(300) == 0
+        return time.monotonic() - started
+
+    longest = whole(tmp_path / "first")
+    different = {}
+    for number in range(30):
+        root = tmp_path / str(number)
+        instant = chance.uniform(1, longest)
+        run = start(root)
+        time.sleep(instant)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        whole(root)
+        found = everything(mess, root)
+        different[instant] = [name for name in found if found[name] != expected[name]]
+        shutil.rmtree(root)
+    assert {instant: names for instant, names in different.items() if names} == {}
