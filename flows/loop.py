@@ -51,7 +51,8 @@ class Outcome:
             for stage, spent in summary.seconds.items():
                 seconds[stage] += spent
         rejects = sum((summary.rejects for summary in self.summaries), Counter[str]())
-        verdicts = Counter(verdict.result for summary in self.summaries for verdict in summary.verdicts)
+        verdicts = [verdict for summary in self.summaries for verdict in summary.verdicts]
+        results = Counter(verdict.result for verdict in verdicts)
         outcomes = ("sample", "copy", "video", "reject", "deferred")
         return {
             "run_id": next((summary.run_id for summary in self.summaries), None),
@@ -62,7 +63,11 @@ class Outcome:
             "duplicates": {"perceptual": counts["perceptual"]},
             "embedded": counts["embedded"],
             "selected": counts["selected"],
-            "gates": {result: verdicts[result] for result in ("pass", "warn", "hold")},
+            "gates": {result: results[result] for result in ("pass", "warn", "hold")},
+            "verdicts": [
+                {"subject": one.subject, "transition": one.transition, "result": one.result, "why": one.why}
+                for one in verdicts
+            ],
             "held": self.held,
             "seconds": {stage: round(spent, 3) for stage, spent in seconds.items()},
             "report": self.report,

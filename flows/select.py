@@ -13,6 +13,7 @@ from tasks.annotate.handoff import hand_off, missing_handoff
 from tasks.report.gallery import thumbnails_of
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
 from tasks.store.root import locked, open_root
+from tasks.store.storage import shown
 
 
 @flow(name="select")
@@ -56,7 +57,7 @@ def deliver(run: Run) -> None:
         return
     with run.at_work(selection, "hand off"):
         delivered = hand_off(run.root, selection, run.settings.handoff)
-    run.hint(f"{delivered.images} images for annotators: {delivered.folder}")
+    run.hint(f"{delivered.images} images for annotators: {shown(delivered.folder)}")
     if delivered.thumbnails and run.settings.handoff.pixels == "original":
         run.hint(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
     publish_pictures("selection", thumbnails_of(run.opened, selection))

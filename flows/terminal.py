@@ -124,8 +124,8 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
             table.add_row(name, f"{told[name]:,}")
     if table.row_count:
         console.print(table)
-    if any(told["gates"].values()):
-        console.print("gates: " + ", ".join(f"{number} {result}" for result, number in told["gates"].items()))
+    if told["verdicts"]:
+        console.print("gates: " + _verdicts(told["verdicts"]))
     for hint in hints:
         console.print(f"[yellow]note[/] {escape(hint)}")
     for subject in told["held"]:
@@ -137,6 +137,17 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
 
 def _reasons(rejects: dict[str, int]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in sorted(rejects.items()))
+
+
+def _verdicts(verdicts: list[dict[str, str]]) -> str:
+    """`ingested pass, embedded 2 pass 1 hold`."""
+    found: dict[str, dict[str, int]] = {}
+    for one in verdicts:
+        results = found.setdefault(one["transition"], {})
+        results[one["result"]] = results.get(one["result"], 0) + 1
+    several = len(verdicts) > len(found)
+    told = {name: " ".join(f"{n} {one}" if several else one for one, n in found[name].items()) for name in found}
+    return ", ".join(f"{transition} {results}" for transition, results in told.items())
 
 
 def _next(told: dict[str, Any]) -> str:

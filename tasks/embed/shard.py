@@ -57,7 +57,8 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     opened = open_root(root)
     version = _version(model, settings)
     parts, total, count = [_JUDGED.empty_table()], np.zeros(model.dimensions), 0
-    for rows in staging.read_all(opened, staging.staged_uris(opened, batch, "embed", version)):
+    members = _members(opened, batch)
+    for rows in staging.read_all(opened, _shards(opened, batch, version, members)):
         vectors = tables.matrix(rows["vector"])
         finite = np.isfinite(vectors).all(axis=1)
         lengths = np.linalg.norm(vectors, axis=1)
@@ -69,7 +70,7 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     judged = pa.concat_tables(parts)
     staging.write_rows(opened, uri, judged)
     facts = {
-        "kept": len(_members(opened, batch)),
+        "kept": len(members),
         "dimensions": model.dimensions,
         "mean_cosine": _mean_cosine(total, count),
     }
@@ -81,14 +82,14 @@ def commit_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     """Commit the vectors of a batch; its counts."""
     opened = open_root(root)
     table = embeddings(model.table.removeprefix("embeddings_"), model.dimensions)
-    uris = staging.staged_uris(opened, batch, "embed", _version(model, settings))
+    members = _members(opened, batch)
 
     def rows() -> Iterator[tuple[Table, pa.Table]]:
-        for part in staging.read_all(opened, uris):
+        for part in staging.read_all(opened, _shards(opened, batch, _version(model, settings), members)):
             yield table, part.cast(table.schema)
 
     def resolve(_log: Log) -> Resolved:
-        return Resolved(rows(), {"embedded": len(_members(opened, batch)), "model": model.name})
+        return Resolved(rows(), {"embedded": len(members), "model": model.name})
 
     return commit(opened, batch, "embed", resolve).counts
 
@@ -102,6 +103,10 @@ def _members(root: Root, batch: str) -> list[str]:
     query = "SELECT sample_id FROM kept WHERE batch_id = ? ORDER BY sample_id"
     ids: list[str] = views.connect(root).sql(query, params=[batch]).to_arrow_table()["sample_id"].to_pylist()
     return ids
+
+
+def _shards(root: Root, batch: str, version: str, members: list[str]) -> list[str]:
+    return staging.shard_uris(root, batch, "embed", version, len(members), SHARD_SIZE)
 
 
 _JUDGED = pa.schema(

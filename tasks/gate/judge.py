@@ -147,10 +147,10 @@ def _examples(check: Check, seen: dict[str, Any], frame: pd.DataFrame) -> str:
 
 
 def _stated(check: Check) -> str:
-    for name in ("value", "value_set"):
-        if name in check.arguments:
-            return str(check.arguments[name])
-    return "every row"
+    if "value" in check.arguments:
+        return str(check.arguments["value"])
+    allowed = check.arguments.get("value_set", [True])
+    return "every row" if isinstance(allowed[0], bool) else ", ".join(map(str, allowed))
 
 
 def _why(findings: tuple[Finding, ...], mode: str) -> str:

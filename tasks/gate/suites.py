@@ -145,7 +145,7 @@ def _embedded(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
         checks.append(
             Check(
                 "samples differ: mean cosine of two",
-                "ExpectColumnValuesToBeBetween",
+                "ExpectColumnMeanToBeBetween",
                 {"column": "mean_cosine", "max_value": most},
                 frame="facts",
                 severity="critical" if len(rows) >= settings.min_objects else "warning",

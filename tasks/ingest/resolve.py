@@ -112,5 +112,5 @@ def _discarded(root: Root, batch: str, note: str) -> pa.Table:
 
 
 def _shards(root: Root, batch: str) -> list[str]:
-    _, frozen = read_plan(root, batch)
-    return staging.staged_uris(root, batch, "ingest", staged_version(frozen))
+    planned, frozen = read_plan(root, batch)
+    return staging.shard_uris(root, batch, "ingest", staged_version(frozen), len(planned), frozen["shard_size"])

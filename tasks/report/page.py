@@ -9,7 +9,7 @@ from tasks.report.outliers import find_outliers
 from tasks.store import choices
 from tasks.store.errors import Unreachable
 from tasks.store.root import Root, open_root
-from tasks.store.storage import to_path
+from tasks.store.storage import shown
 from tasks.unit import unit
 
 SELECTED_SHOWN = 96
@@ -36,7 +36,7 @@ def write_report(root: str) -> str:
         "number": lambda n: f"{n:,}",
     }
     page = environment.get_template("page.html.j2").render(
-        root=str(to_path(opened.uri)),
+        root=shown(opened.uri),
         made_at=datetime.now(UTC),
         model=(choices.recall(opened, "embed.model") or {}).get("name"),
         figures=figures(opened, REJECTS_SHOWN),
@@ -50,7 +50,7 @@ def write_report(root: str) -> str:
 
 def report_path(root: Root) -> str:
     """Where the report is, as people open it."""
-    return str(to_path(_place(root)))
+    return shown(_place(root))
 
 
 def has_report(root: Root) -> bool:

@@ -43,6 +43,11 @@ def shard_uri(root: Root, batch_id: str, stage: str, version: str, shard: int) -
     return root.at("staging", batch_id, stage, version, f"{shard:06d}.parquet")
 
 
+def shard_uris(root: Root, batch_id: str, stage: str, version: str, rows: int, shard_size: int) -> list[str]:
+    """Where all shards of a stage lie, for so many rows: what should be there, so that a missing one is noticed."""
+    return [shard_uri(root, batch_id, stage, version, shard) for shard in range(-(-rows // shard_size))]
+
+
 def write_rows(root: Root, uri: str, rows: pa.Table) -> None:
     """Write rows as Parquet with a checksum on every page, in one step."""
     sink = pa.BufferOutputStream()

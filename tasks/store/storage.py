@@ -77,6 +77,11 @@ def to_path(uri: str) -> Path:
     return Path(os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://"))))
 
 
+def shown(uri: str) -> str:
+    """A URI as people open it: the path of a local file."""
+    return str(to_path(uri)) if uri.startswith("file://") else uri
+
+
 def join(uri: str, *names: str) -> str:
     """The URI of `names` below `uri`; names are percent-encoded."""
     return "/".join([uri.rstrip("/"), *(urllib.parse.quote(name) for name in names)])

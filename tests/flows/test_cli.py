@@ -2,8 +2,8 @@
 
 import json
 import os
+import resource
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ class Done:
     code: int
     out: str
     err: str
-    seconds: float
+    cpu_s: float
+    """Processor time: what a busy machine hardly changes."""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def winnow(server: str, tmp_path: Path) -> Command:
     """Run `winnow` with arguments, in a folder of its own, against the server."""
 
     def run(*arguments: str | Path, **env: str) -> Done:
-        started = time.perf_counter()
+        before = processor_time()
         done = subprocess.run(
             [WINNOW, *map(str, arguments)],
             capture_output=True,
@@ -49,9 +50,15 @@ def winnow(server: str, tmp_path: Path) -> Command:
             env={**os.environ, "PREFECT_API_URL": server, **env},
             timeout=300,
         )
-        return Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - started)
+        return Done(done.returncode, done.stdout, done.stderr, processor_time() - before)
 
     return run
+
+
+def processor_time() -> float:
+    """Seconds of all processes that this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def ask(server: str, path: str) -> list[dict[str, Any]]:
@@ -66,7 +73,7 @@ def ask(server: str, path: str) -> list[dict[str, Any]]:
 
 def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
     done = [winnow("--help") for _ in range(3)]
-    assert min(one.seconds for one in done) < 0.7
+    assert min(one.cpu_s for one in done) < 0.7
     for command in ("init", "example", "run", "curate", "select", "status", "query", "report", "tag", "release",
                     "discard", "retry", "recalibrate", "doctor"):  # fmt: skip
         assert command in done[0].out
@@ -95,11 +102,18 @@ def test_run__then_nothing_new_then_one_more(winnow: Command, server: str, maker
     assert again.json["objects"] == {"listed": 15, "ignored": 1, "known": 14, "new": 0}
     assert again.json["run_id"] is None
     assert versions(settings) == before
-    assert again.seconds < 5
+    assert again.cpu_s < 5
 
     maker.photographs(1, first=77)
     more = winnow("run", maker.folder, "--root", "root", "--budget", "5")
-    for words in ("16 files listed: 1 new, 14 known", "sample", "selected", "gates: ", "report: ", "next: "):
+    for words in (
+        "16 files listed: 1 new, 14 known",
+        "sample",
+        "selected",
+        "gates: ingested pass, deduplicated pass",
+        "report: ",
+        "next: ",
+    ):
         assert words in more.out
     assert "ingest" in more.err
     assert "1/1" in more.err
