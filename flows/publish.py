@@ -10,6 +10,9 @@ from tasks.gate.judge import Verdict
 if TYPE_CHECKING:
     from flows.run import Summary
 
+_ACROSS = 3
+"""Pictures in a row."""
+
 
 def publish_verdict(verdict: Verdict) -> None:
     """One markdown artifact a verdict: the result, and every expectation with what was seen."""
@@ -42,14 +45,18 @@ def publish_summary(name: str, summary: Summary, extra: dict[str, Any]) -> None:
 
 
 def publish_pictures(name: str, pictures: list[tuple[str, bytes]]) -> None:
-    """A strip of thumbnails, embedded so that no other server is asked."""
+    """A grid of thumbnails with captions, embedded so that no other server is asked."""
     import base64
 
-    shown = [
-        f"![{_cell(caption)}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})" for caption, jpeg in pictures
-    ]
-    if shown:
-        _publish(f"{name}-pictures", " ".join(shown), f"pictures of {name}")
+    if not pictures:
+        return
+    lines = []
+    for start in range(0, len(pictures), _ACROSS):
+        row = pictures[start : start + _ACROSS] + [("", b"")] * max(0, start + _ACROSS - len(pictures))
+        images = [f"![](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})" if jpeg else "" for _, jpeg in row]
+        lines += ["| " + " | ".join(images) + " |", "| " + " | ".join(_cell(caption) for caption, _ in row) + " |"]
+    lines.insert(1, "|---" * _ACROSS + "|")
+    _publish(f"{name}-pictures", "\n".join(lines), f"pictures of {name}")
 
 
 def _publish(key: str, text: str, description: str) -> None:

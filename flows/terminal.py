@@ -236,7 +236,7 @@ def _show_table(names: list[str], rows: list[dict[str, Any]]) -> None:
     table = Table(*names)
     for row in rows[:1000]:
         table.add_row(*(Text("" if row[name] is None else str(row[name])) for name in names))
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
     console.print(table)
     shown = f", {len(rows[:1000]):,} shown" if len(rows) > 1000 else ""
     console.print(f"{len(rows):,} rows{shown}")

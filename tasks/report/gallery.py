@@ -34,14 +34,15 @@ class Group:
 
 
 def thumbnails_of(root: Root, selection: str, most: int = 12) -> list[tuple[str, bytes]]:
-    """The first picks of a selection: why each was picked, and a small JPEG."""
-    picks = _rows(
+    """The first picks of a selection: rank and name of the file, and a small JPEG."""
+    rows = _rows(
         root,
-        "SELECT sample_id, reason FROM selections WHERE selection = ? ORDER BY rank LIMIT ?",
+        """SELECT sample_id, source_uri, rank FROM selections JOIN samples USING (sample_id) WHERE selection = ?
+        ORDER BY rank LIMIT ?""",
         [selection, most],
     )
-    small = _small(root, [pick["sample_id"] for pick in picks])
-    return [(pick["reason"], small[pick["sample_id"]]) for pick in picks]
+    small = _small(root, [row["sample_id"] for row in rows])
+    return [(f"{row['rank']}. {file_name(row['source_uri'])}", small[row["sample_id"]]) for row in rows]
 
 
 def thumbnails_in(root: Root, batches: list[str], most: int = 12) -> list[tuple[str, bytes]]:
