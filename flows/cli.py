@@ -263,7 +263,9 @@ def retry(
         opened = open_root(settings.root_uri)
         found = rejects(opened, reason, since)
         if dry_run or not len(found):
-            typer.echo(f"{len(found)} rejects {'would be' if dry_run else 'to be'} opened again.")
+            told = {"would_open" if dry_run else "opened": len(found)}
+            prose = f"{len(found)} rejects {'would be' if dry_run else 'to be'} opened again."
+            typer.echo(json.dumps(told) if as_json else prose)
             return
         open_again(opened, found, settings.ingest, settings.frozen())
         with progress():
@@ -329,7 +331,10 @@ def _settings(config: str | None, assignments: list[str] | None, **options: str 
         name, equals, value = assignment.partition("=")
         if not equals:
             raise UsageError(f"--set {assignment}: write NAME=VALUE, as select.budget=200.")
-        overrides[name.strip()] = yaml.safe_load(value)
+        try:
+            overrides[name.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise UsageError(f"--set {assignment}: the value is no YAML; write a list as '[a, b]'.") from error
     return load_settings(config, overrides)
 
 

@@ -22,12 +22,13 @@ from tasks.store.root import locked, open_root
 
 
 @flow(name="curate", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
-def curate(settings: Settings, planned: Plan | None = None) -> Any:
+def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True) -> Any:
     """Take in what is new in the source: read it, drop what repeats, embed what is kept.
 
     Args:
         settings: all of them; the source and the root at least.
         planned: what there is to do, if that is known already.
+        rejudge: judge again what is held by a gate whose settings changed.
 
     Returns:
         A Summary; in a state named `Held` if a gate held something.
@@ -35,11 +36,13 @@ def curate(settings: Settings, planned: Plan | None = None) -> Any:
     root = open_root(settings.root_uri, create=True)
     with locked(root, "Another run is at work in this root; waiting for it."):
         planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen())
-        run = Run(settings, str(flow_run.id or ""))
+        run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         for batch in planned.batches:
-            if ingest(run, batch) and dedupe(run, batch):
-                embed(run, batch)
+            with run.others_go_on(batch):
+                if ingest(run, batch) and dedupe(run, batch):
+                    embed(run, batch)
         for batch in plan_again(run.root, settings.embed):
+            run.summary.batches.append(batch)
             embed(run, batch)
         publish_summary("curate", run.summary, {"new": planned.new})
         publish_pictures("curate", thumbnails_in(run.opened, run.summary.batches))

@@ -11,7 +11,7 @@ from flows.settings import Settings
 from tasks.ingest.source import list_source
 from tasks.store.errors import WinnowError
 from tasks.store.root import open_root
-from tasks.store.storage import to_path
+from tasks.store.storage import shown, to_path
 
 MIN_FREE_BYTES = 2 * 10**9
 
@@ -57,6 +57,9 @@ def _source(settings: Settings) -> Iterator[Finding]:
     taken = len(listing.files)
     told = f"{listing.listed} files, {taken} of them taken"
     yield Finding("source", taken > 0, True, told if taken else f"{told}; see ingest.include")
+    if listing.unreadable:
+        first = shown(listing.unreadable[0])
+        yield Finding("source", False, False, f"{len(listing.unreadable)} places cannot be read, the first is {first}")
 
 
 def _root(settings: Settings) -> Iterator[Finding]:

@@ -6,16 +6,18 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flows.run import held_selections
 from flows.settings import Settings
-from tasks.annotate.handoff import missing_handoff
+from tasks.annotate.handoff import missing_handoffs
 from tasks.embed.again import asks_for_another
 from tasks.embed.weights import refuse_missing
 from tasks.gate.judge import is_held
+from tasks.gate.settings import GateSettings
 from tasks.gate.suites import Transition
 from tasks.ingest.plan import Plan, plan
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
-from tasks.store.log import Batch, read_log
+from tasks.store.log import STAGES, Batch, read_log
 from tasks.store.root import Root, locked, open_root
 
 if TYPE_CHECKING:
@@ -96,11 +98,11 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
 
 
 def resume(settings: Settings) -> Outcome:
-    """Go on with what is planned, released or selected already, without listing any source."""
+    """Go on with what is planned, released or selected already; lists no source, and leaves what is held alone."""
     root = open_root(settings.root_uri)
     with locked(root, WAITING):
         waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
-        return _go_on(root, settings, Outcome(Plan(0, 0, 0, 0, waiting)), select=True, report=True)
+        return _go_on(root, settings, Outcome(Plan(0, 0, 0, 0, waiting)), select=True, report=True, rejudge=False)
 
 
 def pick(settings: Settings, name: str | None) -> Outcome:
@@ -110,17 +112,20 @@ def pick(settings: Settings, name: str | None) -> Outcome:
         outcome = Outcome(Plan(0, 0, 0, 0, ()))
         _select(root, settings, outcome, name)
         if not outcome.summaries:
-            outcome.notes.append(f"Nothing selected: {wanted_selection(root, settings.select, name).why}.")
+            held = held_selections(root, settings.gates)
+            outcome.notes.append(f"Nothing selected: {wanted_selection(root, settings.select, name, held).why}.")
         return _told(root, outcome)
 
 
-def _go_on(root: Root, settings: Settings, outcome: Outcome, *, select: bool, report: bool) -> Outcome:
-    if _something_to_curate(root, settings, outcome.planned):
+def _go_on(
+    root: Root, settings: Settings, outcome: Outcome, *, select: bool, report: bool, rejudge: bool = True
+) -> Outcome:
+    if _something_to_curate(root, settings, settings.gates if rejudge else None):
         from flows.curate import curate
 
-        outcome.summaries.append(_summary(curate(settings, outcome.planned, return_state=True)))
+        outcome.summaries.append(_summary(curate(settings, outcome.planned, rejudge, return_state=True)))
     if select:
-        _select(root, settings, outcome, None)
+        _select(root, settings, outcome, None, rejudge)
     if report and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri)
     elif has_report(root):
@@ -128,24 +133,23 @@ def _go_on(root: Root, settings: Settings, outcome: Outcome, *, select: bool, re
     return _told(root, outcome)
 
 
-def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None) -> None:
-    wanted = wanted_selection(root, settings.select, name)
-    held = wanted.name is not None and is_held(root, wanted.name, "selected", settings.gates)
-    if (wanted.name is not None and not held) or missing_handoff(root):
+def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None, rejudge: bool = True) -> None:
+    held = held_selections(root, settings.gates if rejudge else None)
+    if wanted_selection(root, settings.select, name, held).name is not None or missing_handoffs(root):
         from flows.select import select
 
-        outcome.summaries.append(_summary(select(settings, name, return_state=True)))
+        outcome.summaries.append(_summary(select(settings, name, rejudge, return_state=True)))
 
 
-def _something_to_curate(root: Root, settings: Settings, planned: Plan) -> bool:
-    batches = read_log(root).batches
-    moving = any(not _waits(root, batches[name], settings) for name in planned.batches)
-    return moving or asks_for_another(root, settings.embed)
+def _something_to_curate(root: Root, settings: Settings, gates: GateSettings | None) -> bool:
+    open_batches = read_log(root).open_batches
+    return asks_for_another(root, settings.embed) or any(_moves(root, batch, gates) for batch in open_batches)
 
 
-def _waits(root: Root, batch: Batch, settings: Settings) -> bool:
-    """Whether only a person can move the batch."""
-    return batch.next_stage is not None and is_held(root, batch.batch_id, GATE_BEFORE[batch.next_stage], settings.gates)
+def _moves(root: Root, batch: Batch, gates: GateSettings | None) -> bool:
+    """Whether a batch, of objects or of samples to embed again, can go on without a person."""
+    stage = batch.next_stage
+    return stage in STAGES and not is_held(root, batch.batch_id, GATE_BEFORE[stage], gates)
 
 
 def _summary(state: Any) -> Summary:

@@ -9,10 +9,11 @@ from typing import Any
 
 from flows.publish import publish_verdict
 from flows.settings import Settings
-from tasks.gate.judge import Verdict, is_held, judge
+from tasks.gate.judge import Verdict, hold_back, is_held, judge
+from tasks.gate.settings import GateSettings
 from tasks.gate.suites import Transition
 from tasks.store.commit import roll_forward
-from tasks.store.errors import StagedAwayError
+from tasks.store.errors import PlanAwayError, StagedAwayError
 from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
 from tasks.store.staging import Staged
@@ -45,8 +46,9 @@ class Summary:
 class Run:
     """One flow run at work in a root."""
 
-    def __init__(self, settings: Settings, run_id: str) -> None:
+    def __init__(self, settings: Settings, run_id: str, *, rejudge: bool = True) -> None:
         self.settings = settings
+        self.gates = settings.gates if rejudge else None
         self.root = settings.root_uri
         self.opened: Root = open_root(self.root)
         self.summary = Summary(run_id)
@@ -65,7 +67,7 @@ class Run:
         roll_forward(self.opened)
         if self.done(subject, stage):
             return False
-        held = is_held(self.opened, subject, transition, self.settings.gates)
+        held = is_held(self.opened, subject, transition, self.gates)
         if held:
             self.summary.held.append(subject)
         return not held
@@ -81,6 +83,15 @@ class Run:
                 raise
         finally:
             self.summary.seconds[stage] += time.perf_counter() - started
+
+    @contextmanager
+    def others_go_on(self, subject: str) -> Iterator[None]:
+        """A batch whose plan is lost is held, for a person to look at; it stops no other."""
+        try:
+            yield
+        except PlanAwayError as error:
+            hold_back(self.opened, subject, str(error))
+            self.summary.held.append(subject)
 
     def passes(self, transition: Transition, staged: Staged) -> bool:
         """Ask the gate; whether what is staged may be committed."""
@@ -104,3 +115,9 @@ class Run:
         """Add what a commit counted."""
         self.summary.counts.update({name: value for name, value in counts.items() if isinstance(value, int)})
         self.summary.rejects.update(counts.get("rejects", {}))
+
+
+def held_selections(root: Root, gates: GateSettings | None) -> list[str]:
+    """Selections that only a person can move (`gates` as for `is_held`)."""
+    begun = [batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "select"]
+    return [name for name in begun if is_held(root, name, "selected", gates)]

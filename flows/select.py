@@ -7,9 +7,9 @@ from prefect.runtime import flow_run
 
 from flows.curate import finished
 from flows.publish import publish_pictures, publish_summary
-from flows.run import Run
+from flows.run import Run, held_selections
 from flows.settings import Settings
-from tasks.annotate.handoff import hand_off, missing_handoff
+from tasks.annotate.handoff import hand_off, missing_handoffs
 from tasks.report.gallery import thumbnails_of
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
 from tasks.store.root import locked, open_root
@@ -17,19 +17,20 @@ from tasks.store.storage import shown
 
 
 @flow(name="select")
-def select(settings: Settings, name: str | None = None) -> Any:
+def select(settings: Settings, name: str | None = None, rejudge: bool = True) -> Any:
     """Pick the samples that are worth a label, and hand them off.
 
     Args:
         settings: all of them; the root at least.
         name: of the selection; without it one is made when the pool changed.
+        rejudge: judge again what is held by a gate whose settings changed.
 
     Returns:
         A Summary; in a state named `Held` if the gate held the selection.
     """
     root = open_root(settings.root_uri)
     with locked(root, "Another run is at work in this root; waiting for it."):
-        run = Run(settings, str(flow_run.id or ""))
+        run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         pick(run, name)
         deliver(run)
         publish_summary("select", run.summary, {})
@@ -38,7 +39,9 @@ def select(settings: Settings, name: str | None = None) -> Any:
 
 def pick(run: Run, name: str | None) -> None:
     """Pool to selection."""
-    wanted = wanted_selection(run.opened, run.settings.select, name)
+    held = held_selections(run.opened, run.gates)
+    run.summary.held += held
+    wanted = wanted_selection(run.opened, run.settings.select, name, held)
     if wanted.name is None:
         run.hint(f"Nothing selected: {wanted.why}.")
         return
@@ -52,12 +55,10 @@ def pick(run: Run, name: str | None) -> None:
 
 def deliver(run: Run) -> None:
     """Selection to files for annotators."""
-    selection = missing_handoff(run.opened)
-    if selection is None:
-        return
-    with run.at_work(selection, "hand off"):
-        delivered = hand_off(run.root, selection, run.settings.handoff)
-    run.hint(f"{delivered.images} images for annotators: {shown(delivered.folder)}")
-    if delivered.thumbnails and run.settings.handoff.pixels == "original":
-        run.hint(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
-    publish_pictures("selection", thumbnails_of(run.opened, selection))
+    for selection in missing_handoffs(run.opened):
+        with run.at_work(selection, "hand off"):
+            delivered = hand_off(run.root, selection, run.settings.handoff)
+        run.hint(f"{delivered.images} images for annotators: {shown(delivered.folder)}")
+        if delivered.thumbnails and run.settings.handoff.pixels == "original":
+            run.hint(f"{delivered.thumbnails} originals are gone or changed: their thumbnails serve.")
+        publish_pictures("selection", thumbnails_of(run.opened, selection))

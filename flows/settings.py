@@ -71,7 +71,7 @@ def load_settings(file: str | None = None, overrides: dict[str, Any] | None = No
     for name, value in (overrides or {}).items():
         _put(stated, name.split("."), value)
     try:
-        return Settings(**stated)
+        return Settings.model_validate(stated)
     except ValidationError as error:
         raise UsageError(_in_plain_words(error)) from error
 
@@ -81,7 +81,7 @@ def _read(place: str) -> dict[str, Any]:
         stated = yaml.safe_load(Path(place).read_text()) or {}
     except OSError as error:
         raise UsageError(f"The settings {place} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # no UTF-8, or a day as 2026-02-31
         where = " ".join(str(error).split())
         raise UsageError(f"The settings {place} are no YAML: {where}") from error
     if not isinstance(stated, dict):
@@ -113,7 +113,7 @@ def _problem(found: Any) -> str:
     given = repr(found["input"])
     given = given if len(given) < 80 else given[:77] + "..."
     match found["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"{path} is no setting"
         case "missing":
             return f"{path} is missing"

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from tasks.store.errors import WinnowError
@@ -216,7 +217,7 @@ def show_rows(rows: Any, form: str) -> None:
         return
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
     if form == "json":
-        sys.stdout.write(json.dumps(plain, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(plain, ensure_ascii=False, default=_as_json) + "\n")
         return
     if form == "csv":
         import csv
@@ -244,3 +245,10 @@ def _show_table(names: list[str], rows: list[dict[str, Any]]) -> None:
 
 def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _as_json(value: Any) -> Any:
+    """Sums of whole numbers are decimals in SQL: they stay numbers."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -62,15 +62,17 @@ def hand_off(root: str, selection: str, settings: HandoffSettings) -> HandedOff:
     return HandedOff(folder, len(rows), sum(row["pixels"] == "thumbnail" for row in rows))
 
 
-def missing_handoff(root: Root) -> str | None:
-    """The newest committed selection whose hand-off was not finished."""
-    newest = read_log(root).visible("select")[-1:]
-    for name in newest:
-        try:
-            root.storage.stat(root.at("handoff", name, "selection.csv"))
-        except Unreachable:
-            return name
-    return None
+def missing_handoffs(root: Root) -> list[str]:
+    """The committed selections whose hand-off was not finished, oldest first."""
+    return [name for name in read_log(root).visible("select") if not _is_whole(root, name)]
+
+
+def _is_whole(root: Root, selection: str) -> bool:
+    try:
+        root.storage.stat(root.at("handoff", selection, "selection.csv"))
+    except Unreachable:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

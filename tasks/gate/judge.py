@@ -50,10 +50,25 @@ class Verdict:
         return [finding for finding in self.findings if not finding.success]
 
 
-def is_held(root: Root, subject: str, transition: Transition, settings: GateSettings) -> bool:
-    """Whether a batch waits for a decision of a person; it is judged again only when its gate's settings changed."""
+def is_held(root: Root, subject: str, transition: Transition, settings: GateSettings | None) -> bool:
+    """Whether a batch waits for a decision of a person.
+
+    It is judged again only when its gate's settings changed; with None for settings, not even then.
+    """
     batch = read_log(root).batches.get(subject)
-    return bool(batch and batch.held and batch.held.settings_hash == _settings_hash(transition, settings))
+    if batch is None or batch.held is None:
+        return False
+    return settings is None or batch.held.settings_hash == _settings_hash(transition, settings)
+
+
+def hold_back(root: Root, subject: str, why: str) -> None:
+    """Hold a batch that cannot go on for another reason than a gate, so that the others do and somebody looks at it."""
+
+    def decide(log: Log) -> Event | None:
+        batch = log.batches[subject]
+        return None if batch.held or batch.next_stage is None else Event(subject, "held", batch.next_stage, note=why)
+
+    record(root, decide)
 
 
 @unit("gate")
@@ -82,7 +97,7 @@ def judge(root: str, staged: Staged, transition: Transition, settings: GateSetti
     )
     _write_findings(opened, verdict, staged, settings, run_id)
     if verdict.result == "hold":
-        _hold(opened, verdict, settings)
+        _hold(opened, verdict, staged, settings)
     return verdict
 
 
@@ -178,9 +193,11 @@ def _write_findings(root: Root, verdict: Verdict, staged: Staged, settings: Gate
     write(root, GATES.name, pa.Table.from_pylist(rows, schema=GATES.schema))
 
 
-def _hold(root: Root, verdict: Verdict, settings: GateSettings) -> None:
+def _hold(root: Root, verdict: Verdict, staged: Staged, settings: GateSettings) -> None:
     now = _settings_hash(verdict.transition, settings)
-    counts = {"transition": verdict.transition, "failed": [finding.__dict__ for finding in verdict.failed]}
+    failed = [finding.__dict__ for finding in verdict.failed]
+    judged = staged.rows_uri.removeprefix(root.uri)
+    counts = {"transition": verdict.transition, "failed": failed, "judged": judged}
     event = Event(verdict.subject, "held", verdict.stage, counts=counts, settings_hash=now, note=verdict.why)
 
     def decide(log: Log) -> Event | None:

@@ -1,5 +1,6 @@
 """Plan: what is new in a source, cut into batches whose boundaries never change, before any file is read."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ class Plan:
         ignored: files that no pattern includes.
         known: objects that are in the tables, or in a batch that was planned earlier.
         new: objects planned now.
-        batches: ids of all batches that stand before a stage, in the order in which they were planned.
+        batches: ids of all batches of objects that stand before a stage, in the order in which they were planned.
     """
 
     listed: int
@@ -54,7 +55,7 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
     fresh = _fresh(root, listing.files)
     for part in _cut(fresh, settings.batch_size, int(settings.batch_bytes)):
         add_batch(root, source, part, frozen)
-    waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage != "select")
+    waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
     known = listing.listed - listing.ignored - len(fresh)
     return Plan(listing.listed, listing.ignored, known, len(fresh), waiting)
 
@@ -98,7 +99,7 @@ def _deferred(root: Root, known: pa.Table, in_plans: pa.Array) -> pa.Table:
     for row in dataset.scanner(columns=columns, filter="outcome = 'deferred' OR pass > 0").to_table().to_pylist():
         passes.setdefault((row["uri"], row["version"]), {})[row["pass"]] = row["outcome"]
     waiting = {
-        pair: (max(seen) + 1, sum(outcome == "deferred" for outcome in seen.values()))
+        pair: (max(seen) + 1, _deferred_in_a_row(seen))
         for pair, seen in passes.items()
         if seen[max(seen)] == "deferred"
     }
@@ -109,6 +110,12 @@ def _deferred(root: Root, known: pa.Table, in_plans: pa.Array) -> pa.Table:
     again = again.set_column(3, "pass", pa.array([step[0] for step in following], pa.int32()))
     again = again.set_column(4, "deferrals", pa.array([step[1] for step in following], pa.int32()))
     return again.filter(pc.invert(pc.is_in(again["object_id"], value_set=in_plans)))
+
+
+def _deferred_in_a_row(outcomes: dict[int, str]) -> int:
+    """Of the last passes, how many did not reach the object."""
+    newest_first = (outcomes[number] for number in sorted(outcomes, reverse=True))
+    return len(list(itertools.takewhile(lambda outcome: outcome == "deferred", newest_first)))
 
 
 def _as_planned(files: pa.Table, ids: list[str], passes: list[int], deferrals: list[int]) -> pa.Table:

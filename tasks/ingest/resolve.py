@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tasks.ingest.shard import staged_version
 from tasks.store import staging, tables
 from tasks.store.commit import Resolved, commit
+from tasks.store.errors import PlanAwayError
 from tasks.store.log import Log
 from tasks.store.plans import read_plan
 from tasks.store.reasons import Reject
@@ -46,7 +47,10 @@ def commit_ingest(root: str, batch: str) -> dict[str, Any]:
     def resolve(log: Log) -> Resolved:
         decision = log.batches[batch].discarded
         if decision:
-            objects = _discarded(opened, batch, decision.note or "")
+            try:
+                objects = _discarded(opened, batch, decision.note or "")
+            except PlanAwayError:  # nobody knows which objects they were: they are listed again
+                return Resolved([], {})
             return Resolved([(OBJECTS, objects)], outcome_counts(objects))
         light = _resolved(opened, batch, ["object_id", "content_id", "outcome", "reason"])
         return Resolved(_final_rows(opened, batch, light), outcome_counts(light))

@@ -63,7 +63,7 @@ _COUNTS = """
     (SELECT count(DISTINCT sample_id) FROM embeddings) AS embedded,
     (SELECT count(DISTINCT sample_id) FROM selections) AS selected,
     (SELECT count(DISTINCT sample_id) FROM labels) AS labelled,
-    (SELECT min(modified_at) FROM objects WHERE outcome IN ('pending', 'held', 'deferred')) AS oldest_waiting"""
+    (SELECT min(modified_at) FROM objects WHERE outcome IN ('pending', 'held')) AS oldest_waiting"""
 
 _VERDICTS = """
     SELECT subject, transition, count(*) AS expectations, count(*) FILTER (NOT success) AS failed,

@@ -17,7 +17,7 @@ class Diversity(StrictModel):
     A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
     """
 
-    strength: float = Field(default=1.0, description="Weight of this objective against others.")
+    strength: float = Field(default=1.0, description="Weight against other objectives; a single one is not changed by it.")
     min_distance: float = Field(
         default=0.0,
         ge=0,

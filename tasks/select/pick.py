@@ -1,6 +1,7 @@
 """Pick samples from the pool: plan a selection, stage its picks, commit them."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,13 +52,16 @@ class Wanted:
     why: str
 
 
-def wanted_selection(root: Root, settings: SelectSettings, name: str | None = None) -> Wanted:
+def wanted_selection(
+    root: Root, settings: SelectSettings, name: str | None = None, held: Collection[str] = ()
+) -> Wanted:
     """What select has to do now, without doing anything: it works when the pool, the labels or its settings changed.
 
     Args:
         root: where the dataset is.
         settings: budget and strategies.
         name: of a selection to make in any case; without it, `selection-N` is made when it is due.
+        held: selections that wait for a decision: others overtake them.
 
     Raises:
         UsageError: the name is no name.
@@ -65,9 +69,10 @@ def wanted_selection(root: Root, settings: SelectSettings, name: str | None = No
     if name is not None and not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a selection: letters, digits, '.', '_' and '-', at most 64.")
     log = read_log(root)
-    waiting = [batch for batch in log.open_batches if batch.planned.stage == "select"]
-    if waiting:
-        return Wanted(waiting[0].batch_id, _room(root, settings), f"{waiting[0].batch_id} was begun")
+    begun = [batch.batch_id for batch in log.open_batches if batch.planned.stage == "select"]
+    begun = [selection for selection in begun if selection not in held and name in (None, selection)]
+    if begun:
+        return Wanted(begun[0], _room(root, settings), f"{begun[0]} was begun")
     if choices.recall(root, MODEL_CHOICE) is None or not log.visible("embed"):
         return Wanted(None, 0, "no sample is embedded yet")
     if name in log.batches:
@@ -93,6 +98,9 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> S
     """
     opened = open_root(root)
     log = read_log(opened)
+    judged = _released_picks(opened, log, name)
+    if judged is not None:
+        return judged
     planned = Event(
         name, "planned", "select", "pool", {"state": _state(opened, log, settings)}, _settings_hash(settings)
     )
@@ -110,6 +118,17 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> S
     return Staged(name, "select", uri, facts, staging.settings_hash(version, facts))
 
 
+def _released_picks(root: Root, log: Log, name: str) -> Staged | None:
+    """The picks that somebody has released: these and no others, whatever the pool is now."""
+    batch = log.batches.get(name)
+    held = [event for event in batch.events if event.event == "held" and "judged" in event.counts] if batch else []
+    if batch is None or not batch.released or not held:
+        return None
+    uri = root.uri + held[-1].counts["judged"]
+    picks = staging.read_rows(root, uri)
+    return None if picks is None else Staged(name, "select", uri, {"picks": len(picks)}, staging.settings_hash(uri))
+
+
 @unit("commit selection")
 def commit_selection(root: str, name: str, staged: Staged) -> dict[str, Any]:
     """Commit a selection; picks that left the pool meanwhile are left out. Its counts."""
@@ -118,7 +137,8 @@ def commit_selection(root: str, name: str, staged: Staged) -> dict[str, Any]:
     def resolve(_log: Log) -> Resolved:
         picks = next(iter(staging.read_all(opened, [staged.rows_uri])))
         standing = _standing(opened, picks["sample_id"].to_pylist())
-        still = picks.filter(pc.and_(standing["kept"], pc.invert(standing["labelled"])))
+        gone = pc.or_(standing["labelled"], standing["queued"])
+        still = picks.filter(pc.and_(standing["kept"], pc.invert(gone)))
         now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
         columns = {
             "pick_id": [make_id(name, sample) for sample in still["sample_id"].to_pylist()],
@@ -154,13 +174,14 @@ def _picked(root: Root, pool: Pool, budget: int, settings: SelectSettings) -> pa
 
 
 def _standing(root: Root, ids: list[str]) -> pa.Table:
-    """For each sample, in order, whether it is kept now and whether it is labelled."""
+    """For each sample, in order, whether it is kept now, whether it is labelled, and whether it is selected already."""
     asked = pa.table({"place": pa.array(range(len(ids)), pa.int64()), "sample_id": pa.array(ids, pa.string())})
     return (
         views.connect(root, asked=asked)
         .sql(
             """SELECT sample_id IN (SELECT sample_id FROM kept) AS kept,
-            sample_id IN (SELECT sample_id FROM labels) AS labelled FROM asked ORDER BY place"""
+            sample_id IN (SELECT sample_id FROM labels) AS labelled,
+            sample_id IN (SELECT sample_id FROM selections) AS queued FROM asked ORDER BY place"""
         )
         .to_arrow_table()
     )

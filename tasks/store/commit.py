@@ -39,13 +39,14 @@ def commit(root: Root, batch_id: str, stage: str, resolve: Callable[[Log], Resol
         log = read_log(root)
         done = committed(log, batch_id, stage)
         if done:
+            _tidy(root, batch_id, stage)
             return done
         if any(batch.committing for batch in log.batches.values()):
             continue
         attempt = f"commit-{uuid.uuid4().hex}"
         resolved = resolve(log)
-        _write_final(root, batch_id, stage, attempt, resolved.rows)
-        event = Event(batch_id, "committing", stage, counts={**resolved.counts, "final": attempt})
+        files = _write_final(root, batch_id, stage, attempt, resolved.rows)
+        event = Event(batch_id, "committing", stage, counts={**resolved.counts, "final": attempt, "files": files})
         if append(root, log, event):
             return _finish(root, event)
         staging.forget(root, batch_id, stage, attempt)
@@ -70,28 +71,43 @@ def write(root: Root, table: str, rows: pa.Table) -> int:
     return tables.insert(root, TABLES[table], rows)
 
 
-def _write_final(root: Root, batch_id: str, stage: str, attempt: str, rows: Iterable[tuple[Table, pa.Table]]) -> None:
-    for place, (table, part) in enumerate(rows):
-        staging.write_rows(
-            root, root.at("staging", batch_id, stage, attempt, f"{place:06d}.{table.name}.parquet"), part
-        )
+def _write_final(root: Root, batch_id: str, stage: str, attempt: str, rows: Iterable[tuple[Table, pa.Table]]) -> int:
+    """Write the final rows; how many files they are."""
+    written = 0
+    for table, part in rows:
+        name = f"{written:06d}.{table.name}.parquet"
+        staging.write_rows(root, root.at("staging", batch_id, stage, attempt, name), part)
+        written += 1
+    return written
 
 
 def _finish(root: Root, event: Event) -> Event:
     """Merge the final rows and append `committed`. Several runs may do this at once, at any pace."""
     try:
-        for uri in staging.staged_uris(root, event.batch_id, event.stage, event.counts["final"]):
+        for uri in _final_uris(root, event):
             name = uri.rsplit(".", 2)[1]
             for rows in staging.read_all(root, [uri]):
                 tables.insert(root, table_of(name, rows), rows)
     except StagedAwayError:
         if not committed(read_log(root), event.batch_id, event.stage):
             raise
-    counts = {name: figure for name, figure in event.counts.items() if name != "final"}
+    counts = {name: figure for name, figure in event.counts.items() if name not in ("final", "files")}
     done = Event(event.batch_id, "committed", event.stage, counts=counts)
     record(root, lambda log: None if committed(log, event.batch_id, event.stage) else done)
     _tidy(root, event.batch_id, event.stage)
     return done
+
+
+def _final_uris(root: Root, event: Event) -> list[str]:
+    """The files of final rows, all of them. Raises StagedAwayError if one is gone."""
+    uris = staging.staged_uris(root, event.batch_id, event.stage, event.counts["final"])
+    if len(uris) != event.counts["files"]:
+        place = root.at("staging", event.batch_id, event.stage, event.counts["final"])
+        raise StagedAwayError(
+            f"The commit of {event.batch_id} was begun, and of its {event.counts['files']} files in {place} only "
+            f"{len(uris)} are there: restore them from a backup, nothing can be committed before."
+        )
+    return uris
 
 
 def _tidy(root: Root, batch_id: str, stage: str) -> None:

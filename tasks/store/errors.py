@@ -17,6 +17,10 @@ class StagedAwayError(WinnowError):
     """A staged file is not there, or damaged. If its stage is committed, somebody else was faster: all is well."""
 
 
+class PlanAwayError(StagedAwayError):
+    """The plan of a batch is not there, or damaged: the batch cannot go on, others can."""
+
+
 class Unreachable(Exception):
     """An object that could not be read now; says nothing about its bytes, so the object is deferred.
 

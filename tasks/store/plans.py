@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.store import staging
-from tasks.store.errors import StagedAwayError
+from tasks.store.errors import PlanAwayError
 from tasks.store.ids import batch_id
 from tasks.store.log import Event, record
 from tasks.store.root import Root
@@ -49,8 +49,11 @@ def add_batch(root: Root, source: str, objects: pa.Table, frozen: dict[str, Any]
 
 
 def read_plan(root: Root, batch: str) -> tuple[pa.Table, dict[str, Any]]:
-    """The planned objects of a batch, and the settings that were frozen with them. Raises StagedAwayError."""
+    """The planned objects of a batch, and the settings that were frozen with them. Raises PlanAwayError."""
     planned = staging.read_rows(root, plan_uri(root, batch))
     if planned is None:
-        raise StagedAwayError(f"The plan of batch {batch} is missing or damaged: restore {plan_uri(root, batch)}.")
+        raise PlanAwayError(
+            f"The plan of {batch} is missing or damaged: restore {plan_uri(root, batch)} and release the batch, or "
+            "discard it, then its files are planned anew."
+        )
     return planned, json.loads(planned.schema.metadata[b"frozen"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.annotate.handoff import hand_off, missing_handoff
+from tasks.annotate.handoff import hand_off, missing_handoffs
 from tasks.annotate.settings import HandoffSettings
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, opened, rows, select, settings_for
@@ -87,16 +87,16 @@ def test_hand_off__thumbnails_if_asked_for(maker: Maker, tmp_path: Path) -> None
     assert settings.handoff == HandoffSettings(pixels="thumbnail")
 
 
-def test_missing_handoff__an_interrupted_one_is_finished_later(maker: Maker, tmp_path: Path) -> None:
+def test_missing_handoffs__an_interrupted_one_is_finished_later(maker: Maker, tmp_path: Path) -> None:
     maker.photographs(4)
     settings, folder = handed_off(maker, tmp_path)
     whole = files(folder)
     os.unlink(folder / "selection.csv")
     os.unlink(next((folder / "images").iterdir()))
-    assert missing_handoff(opened(settings)) == "selection-1"
+    assert missing_handoffs(opened(settings)) == ["selection-1"]
     select(settings)
     assert files(folder) == whole
-    assert missing_handoff(opened(settings)) is None
+    assert missing_handoffs(opened(settings)) == []
 
 
 @pytest.mark.parametrize("name", ["=1+1.jpg", 'a,b\n".jpg', "\udcff.jpg"])

@@ -140,6 +140,11 @@ def test_what_could_not_be_reached_is_not_called_bad(maker: Maker, tmp_path: Pat
     summary = curate(settings)
     assert (summary.counts["reject"], summary.rejects["unreachable"]) == (1, 1)
     assert curate(settings).batches == []
+    root = opened(settings)
+    open_again(root, rejects(root, "unreachable", None), settings.ingest, settings.frozen())
+    for _ in range(2):  # opened again, it is given as many chances as before
+        assert curate(settings).counts["deferred"] == 1
+    assert curate(settings).rejects["unreachable"] == 1
     maker.write("cam/00001.jpg", away)  # there again: another version, another object
     assert curate(settings).counts["sample"] == 1
 

@@ -19,7 +19,7 @@ def run_together(zygotes: list[Zygote], source: Path, root: Path, *, locked: boo
         assert (told["signal"], told["code"]) == (0, 0), journal.read_text()[-3000:]
 
 
-def rounds(
+def check_rounds(
     count: int, zygotes: list[Zygote], source: Path, place: Path, expected: dict[str, Any], *, locked: bool
 ) -> None:
     for number in range(count):
@@ -32,10 +32,10 @@ def rounds(
 @pytest.mark.parametrize("locked", [True, False])
 def test_together(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path, locked: bool) -> None:
     """Speed rests on the lock, safety does not: without it the content is the same."""
-    rounds(3, zygotes(PROCESSES), mess, tmp_path, undisturbed[0], locked=locked)
+    check_rounds(3, zygotes(PROCESSES), mess, tmp_path, undisturbed[0], locked=locked)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("locked", [True, False])
 def test_together__twenty_times(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path, locked: bool) -> None:
-    rounds(20, zygotes(PROCESSES), mess, tmp_path, undisturbed[0], locked=locked)
+    check_rounds(20, zygotes(PROCESSES), mess, tmp_path, undisturbed[0], locked=locked)

@@ -11,9 +11,11 @@ import pytest
 from tasks.store import commit as committing
 from tasks.store import staging, tables, views
 from tasks.store.commit import Resolved, commit, committed, roll_forward
+from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
 from tasks.store.schema import OBJECTS, SAMPLES, Table, embeddings
+from tasks.store.storage import to_path
 
 
 def plan(root: Root, batch: str) -> None:
@@ -94,6 +96,17 @@ def test_commit__leaves_no_staged_files(root: Root) -> None:
     plan(root, "b")
     commit(root, "b", "ingest", resolving("b", ["x"]))
     assert staging.staged_uris(root, "b") == []
+
+
+def test_commit__lost_final_rows_are_no_commit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(root, "b")
+    monkeypatch.setattr(committing, "_finish", lambda root, event: event)
+    commit(root, "b", "ingest", resolving("b", ["x"]))
+    monkeypatch.undo()
+    to_path(staging.staged_uris(root, "b")[0]).unlink()
+    with pytest.raises(StagedAwayError, match="only 1 are there"):
+        roll_forward(root)
+    assert committed(read_log(root), "b", "ingest") is None
 
 
 def test_insert__drops_repeated_and_known_keys_and_makes_no_empty_version(root: Root) -> None:
