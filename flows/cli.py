@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.options import Budget, Checkpoint, Config, Json, Note, RootOption, Set, Source, Verbose, settings_from
 from flows.terminal import progress, show_outcome, show_rows, show_status, told_plainly
 
 if TYPE_CHECKING:
     from flows.loop import Outcome
-    from flows.settings import Settings
 
 HELD = 3
 """Exit code when something is held."""
@@ -26,24 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Source = Annotated[str | None, typer.Argument(help="A folder, or a text file of paths or URIs.", show_default=False)]
-RootOption = Annotated[
-    str | None,
-    typer.Option("--root", help="Where the dataset is kept. (default: winnow-root)", show_default=False),
-]
-Config = Annotated[
-    str | None, typer.Option("--config", help="Settings file. (default: winnow.yaml)", show_default=False)
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting, as select.open_tasks_max=200."),
-]
-Budget = Annotated[str | None, typer.Option(help="Samples to select: a number, or a share as 10%.", show_default=False)]
-Checkpoint = Annotated[str | None, typer.Option(help="Weights of a timm backbone: a file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log, and where an error comes from.")]
-Note = Annotated[str, typer.Option(help="Why, in your words; it is recorded.", show_default=False)]
 
 
 @app.command(epilog="Example: winnow init /data/photos --root /data/winnow")
@@ -92,7 +74,7 @@ def run(
     with told_plainly(verbose):
         from flows.loop import run as run_loop
 
-        settings = _settings(config, set_, source=source, root=root, budget=budget, checkpoint=checkpoint)
+        settings = settings_from(config, set_, source=source, root=root, budget=budget, checkpoint=checkpoint)
         with progress():
             outcome = run_loop(settings)
         _finish(outcome, as_json)
@@ -112,7 +94,7 @@ def curate(
     with told_plainly(verbose):
         from flows.loop import run as run_loop
 
-        settings = _settings(config, set_, source=source, root=root, checkpoint=checkpoint)
+        settings = settings_from(config, set_, source=source, root=root, checkpoint=checkpoint)
         with progress():
             outcome = run_loop(settings, select=False, report=False)
         _finish(outcome, as_json)
@@ -136,7 +118,7 @@ def select(
     with told_plainly(verbose):
         from flows.loop import pick
 
-        settings = _settings(config, set_, root=root, budget=budget)
+        settings = settings_from(config, set_, root=root, budget=budget)
         with progress():
             outcome = pick(settings, name)
         _finish(outcome, as_json)
@@ -150,7 +132,7 @@ def status(root: RootOption = None, config: Config = None, as_json: Json = False
         from tasks.store.root import open_root
         from tasks.store.staging import settings_hash
 
-        settings = _settings(config, None, root=root)
+        settings = settings_from(config, None, root=root)
         found = look(open_root(settings.root_uri), settings_hash(settings.frozen()))
         if as_json:
             typer.echo(json.dumps(found, default=str))
@@ -179,7 +161,7 @@ def query(
 
         if form not in ("table", "json", "csv", "parquet"):
             raise UsageError(f"--format is {form!r}; it can be table, json, csv or parquet.")
-        opened = open_root(_settings(config, None, root=root).root_uri)
+        opened = open_root(settings_from(config, None, root=root).root_uri)
         show_rows(ask(opened, sql) if sql else described(), form)
 
 
@@ -189,7 +171,7 @@ def report(root: RootOption = None, config: Config = None, verbose: Verbose = Fa
     with told_plainly(verbose):
         from tasks.report.page import write_report
 
-        typer.echo(write_report(_settings(config, None, root=root).root_uri))
+        typer.echo(write_report(settings_from(config, None, root=root).root_uri))
 
 
 @app.command(epilog='Example: winnow tag blurry --where "sharpness < 0.02" --dry-run')
@@ -206,7 +188,7 @@ def tag(
         from tasks.select.tag import matching_samples, put_tag
         from tasks.store.root import open_root
 
-        opened = open_root(_settings(config, None, root=root).root_uri)
+        opened = open_root(settings_from(config, None, root=root).root_uri)
         found = matching_samples(opened, where)
         if dry_run:
             typer.echo(f"{len(found)} samples would be tagged {name}.")
@@ -225,7 +207,7 @@ def release(
     verbose: Verbose = False,
 ) -> None:
     """Let a held batch or selection through its gate, and go on with it."""
-    _settle("release", batch, note, _Common(root, config, set_, as_json, verbose))
+    _settle("release", batch, note, root, config, set_, as_json=as_json, verbose=verbose)
 
 
 @app.command(epilog='Example: winnow discard b-0123456789ab --note "camera 7 was covered"')
@@ -239,7 +221,7 @@ def discard(
     verbose: Verbose = False,
 ) -> None:
     """Give a held batch or selection up; its objects stay on record as rejects."""
-    _settle("discard", batch, note, _Common(root, config, set_, as_json, verbose))
+    _settle("discard", batch, note, root, config, set_, as_json=as_json, verbose=verbose)
 
 
 @app.command(epilog="Example: winnow retry --reason damaged --since 2026-05-01 --dry-run")
@@ -259,7 +241,7 @@ def retry(
         from tasks.ingest.retry import open_again, rejects
         from tasks.store.root import open_root
 
-        settings = _settings(config, set_, root=root)
+        settings = settings_from(config, set_, root=root)
         opened = open_root(settings.root_uri)
         found = rejects(opened, reason, since)
         if dry_run or not len(found):
@@ -280,7 +262,7 @@ def recalibrate(note: Note, root: RootOption = None, config: Config = None, verb
         from tasks.dedupe.recalibrate import recalibrate as set_anew
         from tasks.store.root import open_root
 
-        before, after = set_anew(open_root(_settings(config, None, root=root).root_uri), note)
+        before, after = set_anew(open_root(settings_from(config, None, root=root).root_uri), note)
         typer.echo(f"before: {json.dumps(before)}  now: {json.dumps(after)}")
 
 
@@ -290,52 +272,34 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
     with told_plainly(verbose):
         from flows.doctor import examine
 
-        findings = examine(_settings(config, None, source=source, root=root))
+        findings = examine(settings_from(config, None, source=source, root=root))
         for one in findings:
             typer.echo(f"{'ok     ' if one.fine else 'missing' if one.needed else 'note   '}  {one.what}: {one.told}")
         if any(one.needed and not one.fine for one in findings):
             raise SystemExit(1)
 
 
-class _Common:
-    """Options that every deciding command takes."""
-
-    def __init__(
-        self, root: str | None, config: str | None, set_: list[str] | None, as_json: bool, verbose: bool
-    ) -> None:
-        self.root, self.config, self.set_, self.as_json, self.verbose = root, config, set_, as_json, verbose
-
-
-def _settle(decision: str, batch: str, note: str, common: _Common) -> None:
-    with told_plainly(common.verbose):
+def _settle(
+    decision: str,
+    batch: str,
+    note: str,
+    root: str | None,
+    config: str | None,
+    set_: list[str] | None,
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    with told_plainly(verbose):
         from flows.loop import resume
         from tasks.gate import settle
         from tasks.store.root import open_root
 
-        settings = _settings(common.config, common.set_, root=common.root)
+        settings = settings_from(config, set_, root=root)
         getattr(settle, decision)(open_root(settings.root_uri), batch, note)
         with progress():
             outcome = resume(settings)
-        _finish(outcome, common.as_json)
-
-
-def _settings(config: str | None, assignments: list[str] | None, **options: str | None) -> Settings:
-    import yaml
-
-    from flows.settings import load_settings
-    from tasks.store.errors import UsageError
-
-    places = {"budget": "select.budget", "checkpoint": "embed.checkpoint"}
-    overrides: dict[str, Any] = {places.get(name, name): value for name, value in options.items() if value is not None}
-    for assignment in assignments or []:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--set {assignment}: write NAME=VALUE, as select.budget=200.")
-        try:
-            overrides[name.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:
-            raise UsageError(f"--set {assignment}: the value is no YAML; write a list as '[a, b]'.") from error
-    return load_settings(config, overrides)
+        _finish(outcome, as_json)
 
 
 def _finish(outcome: Outcome, as_json: bool) -> None:

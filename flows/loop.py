@@ -10,15 +10,17 @@ from flows.run import held_selections
 from flows.settings import Settings
 from tasks.annotate.handoff import missing_handoffs
 from tasks.embed.again import asks_for_another
-from tasks.embed.weights import refuse_missing
+from tasks.embed.weights import refuse_missing_weights
 from tasks.gate.judge import is_held
 from tasks.gate.settings import GateSettings
 from tasks.gate.suites import Transition
 from tasks.ingest.plan import Plan, plan
+from tasks.ingest.source import refuse_missing_source
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
 from tasks.store.log import STAGES, Batch, read_log
 from tasks.store.root import Root, locked, open_root
+from tasks.store.storage import shown
 
 if TYPE_CHECKING:
     from flows.run import Summary
@@ -90,10 +92,14 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
         report: also write the report.
     """
     source = settings.source_uri
-    refuse_missing(settings.embed.checkpoint)
+    refuse_missing_source(source)
+    refuse_missing_weights(settings.embed.checkpoint)
     root = open_root(settings.root_uri, create=True)
     with locked(root, WAITING):
         outcome = Outcome(plan(root, source, settings.ingest, settings.frozen()))
+        away = outcome.planned.unreadable
+        if away:
+            outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")
         return _go_on(root, settings, outcome, select=select, report=report)
 
 

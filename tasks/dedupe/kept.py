@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.store import staging, views
+from tasks.store import staging
+from tasks.store.kept import kept_in
 from tasks.store.log import Log
 from tasks.store.root import Root
 
@@ -29,19 +30,24 @@ def kept_samples(root: Root, log: Log) -> Kept:
     visible = log.visible("dedupe")
     base, covered = _read(root, visible)
     since = [batch for batch in visible if batch not in covered]
-    rows = pa.concat_tables([base, _kept_of(root, since)])
-    if len(rows) - len(base) > _REWRITE_SHARE * len(base):
+    came = kept_in(root, log, since, ["phash", "ringhash"]).cast(_SCHEMA)
+    rows = pa.concat_tables([base, came])
+    if len(came) > _REWRITE_SHARE * len(base):
         marked = rows.replace_schema_metadata({"batches": "\n".join(visible)})
         staging.write_rows(root, _location(root), marked)
     return Kept(unpacked(rows["phash"]), unpacked(rows["ringhash"]), rows["sample_id"].to_pylist())
 
 
 def unpacked(hashes: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """A column of hashes as (n, 32) uint8."""
-    return np.frombuffer(b"".join(hashes.to_pylist()), np.uint8).reshape(-1, 32)
+    """A column of hashes as (n, 32) uint8, where they lie."""
+    packed = hashes.cast(_HASH).combine_chunks()
+    end = packed.offset + len(packed)
+    flat = np.frombuffer(packed.buffers()[1] or b"", np.uint8, count=end * _HASH.byte_width)
+    return flat.reshape(end, _HASH.byte_width)[packed.offset :]
 
 
-_SCHEMA = pa.schema([("sample_id", pa.string()), ("phash", pa.binary(32)), ("ringhash", pa.binary(32))])
+_HASH = pa.binary(32)
+_SCHEMA = pa.schema([("sample_id", pa.string()), ("phash", _HASH), ("ringhash", _HASH)])
 
 
 def _read(root: Root, visible: list[str]) -> tuple[pa.Table, set[str]]:
@@ -51,17 +57,6 @@ def _read(root: Root, visible: list[str]) -> tuple[pa.Table, set[str]]:
     if rows is None or not covered <= set(visible):
         return _SCHEMA.empty_table(), set()
     return rows.replace_schema_metadata(None), covered
-
-
-def _kept_of(root: Root, batches: list[str]) -> pa.Table:
-    if not batches:
-        return _SCHEMA.empty_table()
-    wanted = pa.table({"batch_id": batches, "place": range(len(batches))})
-    connection = views.connect(root, wanted=wanted)
-    rows = connection.sql(
-        "SELECT sample_id, phash, ringhash FROM kept JOIN wanted USING (batch_id) ORDER BY place, sample_id"
-    ).to_arrow_table()
-    return rows.cast(_SCHEMA)
 
 
 def _location(root: Root) -> str:

@@ -1,11 +1,15 @@
 """Embed again: kept samples that the model of the root has not seen, after it was changed."""
 
+import json
+
 import pyarrow as pa
 
-from tasks.embed.choose import choose_model, recorded_model
+from tasks.embed.choose import Model, choose_model, recorded_model
 from tasks.embed.settings import EmbedSettings
 from tasks.store import staging, views
+from tasks.store.errors import Unreachable
 from tasks.store.ids import batch_id
+from tasks.store.kept import discarded_after_ingest
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
 from tasks.unit import unit
@@ -18,8 +22,11 @@ def plan_again(root: str, settings: EmbedSettings) -> tuple[str, ...]:
     if asks_for_another(opened, settings):
         choose_model.fn(root, settings)
     log = read_log(opened)
-    if _may_lack(opened, log):
-        _plan(opened)
+    model = recorded_model(opened)
+    reasons = _reasons_to_lack(log, model) if model else []
+    if model and reasons and reasons != _looked_into(opened):
+        _plan(opened, model)
+        opened.storage.write(_looked_into_uri(opened), json.dumps(reasons).encode())
         log = read_log(opened)
     return tuple(batch.batch_id for batch in log.open_batches if batch.planned.stage == "embed")
 
@@ -31,22 +38,34 @@ def asks_for_another(root: Root, settings: EmbedSettings) -> bool:
 
 
 def members_uri(root: Root, batch: str) -> str:
-    """Where the samples of such a batch are listed."""
+    """Where the samples of a batch are listed that are to be embedded."""
     return root.at("staging", batch, "members.parquet")
 
 
-def _may_lack(root: Root, log: Log) -> bool:
-    """Whether it is worth to look: a look costs as much as there are samples."""
-    model = recorded_model(root)
+def _reasons_to_lack(log: Log, model: Model) -> list[str]:
+    """Why kept samples may lack a vector of the model: batches that another one embedded, batches that were given up.
+
+    To look costs as much as there are samples, so each reason is looked into once.
+    """
     embedded = [event for event in log.events if event.event == "committed" and event.stage == "embed"]
-    changed = any(event.counts.get("model") != model.name for event in embedded) if model else False
-    return changed or any(batch.discarded and batch.discarded.stage != "ingest" for batch in log.batches.values())
+    others = [event.batch_id for event in embedded if event.counts.get("model") != model.name]
+    reasons = [*others, *discarded_after_ingest(log)]
+    return [model.name, *reasons] if reasons else []
 
 
-def _plan(root: Root) -> None:
-    model = recorded_model(root)
-    if model is None:
-        return
+def _looked_into(root: Root) -> list[str]:
+    """The reasons that the last look covered."""
+    try:
+        return list(json.loads(root.storage.read(_looked_into_uri(root))))
+    except (Unreachable, ValueError):
+        return []
+
+
+def _looked_into_uri(root: Root) -> str:
+    return root.at("indexes", "embedded.json")
+
+
+def _plan(root: Root, model: Model) -> None:
     lacking = (
         views.connect(root)
         .sql(

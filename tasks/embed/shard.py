@@ -13,25 +13,28 @@ from tasks.embed.choose import Model, weights_of
 from tasks.embed.settings import EmbedSettings
 from tasks.embed.vectors import described, embedded
 from tasks.progress import advance
-from tasks.store import staging, tables, views
+from tasks.store import staging, tables
 from tasks.store.commit import Resolved, commit
-from tasks.store.log import Log
+from tasks.store.errors import StagedAwayError
+from tasks.store.kept import kept_in
+from tasks.store.log import Log, read_log
 from tasks.store.root import Root, open_root
 from tasks.store.schema import Table, embeddings
 from tasks.store.staging import Staged
 from tasks.unit import unit
 
 SHARD_SIZE = 2048
-REVISION = 1
+REVISION = 2
 """Goes up when the code gives other vectors for the same thumbnails."""
 
 
 def shards_to_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -> list[dict[str, Any]]:
-    """The arguments of `embed_shard` for every shard of a batch."""
-    samples = len(_members(open_root(root), batch))
-    advance("embed", 0, samples)
+    """The arguments of `embed_shard` for every shard of a batch, once its samples are listed in staging."""
+    opened = open_root(root)
+    members = _list_members(opened, batch)
+    advance("embed", 0, len(members))
     same = {"root": root, "batch": batch, "model": model, "settings": settings}
-    return [{**same, "shard": shard} for shard in range(-(-samples // SHARD_SIZE))]
+    return [{**same, "shard": shard} for shard in range(-(-len(members) // SHARD_SIZE))]
 
 
 @unit("embed shard")
@@ -40,7 +43,7 @@ def embed_shard(root: str, batch: str, shard: int, model: Model, settings: Embed
     opened = open_root(root)
     ids = _members(opened, batch)[shard * SHARD_SIZE : (shard + 1) * SHARD_SIZE]
     uri = staging.shard_uri(opened, batch, "embed", _version(model, settings), shard)
-    staged = staging.read_rows(opened, uri, ["sample_id"])
+    staged = staging.read_rows(opened, uri)
     if staged is not None and staged["sample_id"].to_pylist() == ids:
         advance("embed", len(ids))
         return len(ids)
@@ -88,20 +91,38 @@ def commit_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
         for part in staging.read_all(opened, _shards(opened, batch, _version(model, settings), members)):
             yield table, part.cast(table.schema)
 
-    def resolve(_log: Log) -> Resolved:
+    def resolve(log: Log) -> Resolved:
+        if _members_now(opened, log, batch) != members:
+            raise StagedAwayError(f"Other samples of {batch} are kept than were embedded; run the same command again.")
         return Resolved(rows(), {"embedded": len(members), "model": model.name})
 
     return commit(opened, batch, "embed", resolve).counts
 
 
+def _list_members(root: Root, batch: str) -> list[str]:
+    """List the samples to embed in staging, where every shard finds them; their ids."""
+    members = _members_now(root, read_log(root), batch)
+    uri = members_uri(root, batch)
+    listed = staging.read_rows(root, uri)
+    if listed is None or listed["sample_id"].to_pylist() != members:
+        staging.write_rows(root, uri, pa.table({"sample_id": pa.array(members, pa.string())}))
+    return members
+
+
+def _members_now(root: Root, log: Log, batch: str) -> list[str]:
+    """Ids in order: of what a batch of objects keeps; of what was listed when a batch was planned to be embedded again.
+
+    A batch keeps more once another one is discarded whose samples it repeated.
+    """
+    if log.batches[batch].planned.stage == "embed":
+        return _members(root, batch)
+    ids: list[str] = kept_in(root, log, [batch])["sample_id"].to_pylist()
+    return ids
+
+
 def _members(root: Root, batch: str) -> list[str]:
-    """Samples to embed, in the order of their ids: those that a batch keeps, or those that are embedded again."""
-    again = staging.read_rows(root, members_uri(root, batch))
-    if again is not None:
-        listed: list[str] = again["sample_id"].to_pylist()
-        return listed
-    query = "SELECT sample_id FROM kept WHERE batch_id = ? ORDER BY sample_id"
-    ids: list[str] = views.connect(root).sql(query, params=[batch]).to_arrow_table()["sample_id"].to_pylist()
+    """The ids that are listed. Raises StagedAwayError."""
+    ids: list[str] = next(staging.read_all(root, [members_uri(root, batch)]))["sample_id"].to_pylist()
     return ids
 
 

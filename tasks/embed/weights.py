@@ -28,7 +28,7 @@ class Weights:
     file: str
 
 
-def refuse_missing(checkpoint: str | None) -> None:
+def refuse_missing_weights(checkpoint: str | None) -> None:
     """Notice at once, before anything is read, that a file of weights is not there. Raises UsageError."""
     if checkpoint and Path(checkpoint).suffix in (".safetensors", ".pth", ".pt", ".bin"):
         _refuse_no_file(checkpoint)

@@ -76,7 +76,7 @@ def _time(stamp: Any, offset: Any, fraction: Any, zone: tzinfo) -> datetime | No
             continue
         digits = (_text(fraction) or "").strip()
         if digits.isdecimal():
-            local = local.replace(microsecond=int(float("0." + digits) * 1e6))
+            local = local.replace(microsecond=int(digits[:6].ljust(6, "0")))
         try:
             return local.replace(tzinfo=_offset(offset) or zone).astimezone(UTC)
         except (ValueError, OverflowError):

@@ -33,6 +33,9 @@ CHUNK = 16
 _BYTES_A_PIXEL = 16
 """A decoder holds a picture in up to four copies of four bytes."""
 
+_LEAST_BYTES = 512 * 2**20
+"""What a decoder may need for a small picture too: its libraries, their threads and tables."""
+
 
 def run_isolated(
     work: Callable[[Job], Result],
@@ -47,12 +50,13 @@ def run_isolated(
     Args:
         work: a function of a module, with a picklable argument and result.
         jobs: its arguments.
-        max_pixels: of one picture; sets the memory that a process may take.
+        max_pixels: of one picture; sets the memory that a process may take, 512 MiB at least.
         max_cpu_s: processor seconds that one job may take.
         workers: processes; one a processor if None.
     """
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
-    yield from _crew(workers or os.cpu_count() or 1).run(work, chunks, (max_pixels * _BYTES_A_PIXEL, max_cpu_s))
+    limits = (max(max_pixels * _BYTES_A_PIXEL, _LEAST_BYTES), max_cpu_s)
+    yield from _crew(workers or os.cpu_count() or 1).run(work, chunks, limits)
 
 
 class _Died(Exception):
@@ -178,14 +182,18 @@ def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: Limits)
     return results
 
 
-@functools.cache
 def _limit_memory(extra: int) -> None:
     """Bytes that the process may take on top of what it has at its start (Linux counts them, others do not)."""
-    if sys.platform != "linux":
-        return
+    if sys.platform == "linux":
+        limit = _bytes_at_start() + extra
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+@functools.cache
+def _bytes_at_start() -> int:
+    """Taken when it is first asked, before any job: what jobs leave behind does not raise the limit of later ones."""
     with open("/proc/self/statm") as status:
-        taken = int(status.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + extra, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        return int(status.read().split()[0]) * resource.getpagesize()
 
 
 def _limit_cpu(seconds: int) -> None:

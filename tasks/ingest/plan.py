@@ -16,6 +16,7 @@ from tasks.store.ids import object_id
 from tasks.store.log import Log, read_log
 from tasks.store.plans import PLANNED, add_batch, plan_uri
 from tasks.store.root import Root
+from tasks.store.storage import shown
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Plan:
         known: objects that are in the tables, or in a batch that was planned earlier.
         new: objects planned now.
         batches: ids of all batches of objects that stand before a stage, in the order in which they were planned.
+        unreadable: places in the source that cannot be read; they are not among the files listed.
     """
 
     listed: int
@@ -35,6 +37,7 @@ class Plan:
     known: int
     new: int
     batches: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any]) -> Plan:
@@ -57,7 +60,7 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
         add_batch(root, source, part, frozen)
     waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
     known = listing.listed - listing.ignored - len(fresh)
-    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting)
+    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting, listing.unreadable)
 
 
 def _fresh(root: Root, files: pa.Table) -> pa.Table:
@@ -150,6 +153,8 @@ def _cut(objects: pa.Table, most: int, most_bytes: int) -> Iterator[pa.Table]:
 def _refuse_empty(log: Log, source: str, listing: Listing) -> None:
     if any(batch.planned.source == source for batch in log.batches.values()):
         return  # a source that was emptied after it was taken in is no mistake
+    if listing.unreadable:
+        raise UsageError(f"Nothing in {source} can be taken, and {shown(listing.unreadable[0])} cannot be read.")
     if listing.listed == 0:
         raise UsageError(f"The source {source} holds no files.")
     raise UsageError(

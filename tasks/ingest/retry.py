@@ -14,7 +14,7 @@ from tasks.store.root import Root
 
 
 def rejects(root: Root, reason: str | None, since: str | None) -> pa.Table:
-    """The rejects that a retry would open, as PLANNED plus `source`.
+    """The rejects that a retry would open, as PLANNED plus `source`; what was discarded after ingest stays so.
 
     Args:
         root: where the dataset is.
@@ -57,5 +57,5 @@ _REJECTS = """
     SELECT o.object_id, o.uri, o.version, o.pass, o.byte_size, o.modified_at, b.source
     FROM objects o
     JOIN (SELECT batch_id, source, "at" AS planned_at FROM batches WHERE event = 'planned') b USING (batch_id)
-    WHERE o.outcome = 'reject' AND (? IS NULL OR o.reason = ?) AND b.planned_at::DATE >= ?::DATE
+    WHERE o.outcome = 'reject' AND o.sample_id IS NULL AND (? IS NULL OR o.reason = ?) AND b.planned_at::DATE >= ?::DATE
     ORDER BY o.uri"""

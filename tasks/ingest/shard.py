@@ -37,7 +37,7 @@ def staged_version(frozen: dict[str, Any]) -> str:
 
 @unit("ingest shard")
 def ingest_shard(root: str, batch: str, shard: int, workers: int | None = None) -> int:
-    """Stage the rows of one shard unless they are staged already; how many rows.
+    """Stage the rows of one shard unless they are staged already and every checksum holds; how many rows.
 
     Args:
         root: URI of the root.
@@ -49,7 +49,7 @@ def ingest_shard(root: str, batch: str, shard: int, workers: int | None = None) 
     planned, frozen = read_plan(opened, batch)
     part = planned.slice(shard * frozen["shard_size"], frozen["shard_size"])
     uri = staging.shard_uri(opened, batch, "ingest", staged_version(frozen), shard)
-    staged = staging.read_rows(opened, uri, ["object_id"])
+    staged = staging.read_rows(opened, uri)
     if staged is not None:
         advance("ingest", len(part))
         return len(staged)

@@ -1,9 +1,12 @@
 """What lies in a source: a folder, or a manifest (a text file of URIs or paths, one a line)."""
 
 import fnmatch
+import functools
+import os
 import re
+import stat
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,69 +30,112 @@ class Listing:
 
     Attributes:
         listed: files seen.
-        ignored: files that no pattern includes, hidden ones, and what cannot be opened at all.
+        ignored: files that no pattern includes, and hidden ones, in hidden folders too: names with a dot first.
         files: the others, as LISTED, sorted by URI, no URI twice.
+        unreadable: URIs of folders that cannot be read and of names that are wanted but lead to no file, sorted. They
+            are not among the files listed.
     """
 
     listed: int
     ignored: int
     files: pa.Table
+    unreadable: tuple[str, ...]
+
+
+def refuse_missing_source(source: str) -> None:
+    """Notice at once, before anything is made, that there is nothing to list. Raises UsageError."""
+    storage_for(source)
+    _is_folder(to_path(source))
 
 
 def list_source(source: str, include: list[str], *, leave_out: str) -> Listing:
-    """List a source. Nothing below the URI `leave_out` (the root) is looked at.
+    """List a source. Nothing below the URI `leave_out` (the root) is looked at, however it is spelt.
 
     Raises:
-        UsageError: the source is not there, cannot be read, or is no folder and no text.
+        UsageError: the source is not there, cannot be read, lies in the root, or is no folder and no text.
     """
+    storage_for(source)
+    path = to_path(source)
+    folder = _is_folder(path)
+    prefix = to_uri(path if folder else path.parent).removesuffix("/") + "/"
     pattern = _pattern(include)
-    prefix = len(source.rstrip("/")) + 1
-    listed = ignored = 0
+    ignored = 0
     parts: list[pa.Table] = [LISTED.empty_table()]
     rows: list[Entry] = []
-    for found in _entries(source):
+    unreadable: list[str] = []
+    for found in _walk(source, leave_out) if folder else _named(path, leave_out):
         uri = found if isinstance(found, str) else found.uri
-        if uri.startswith(leave_out.rstrip("/") + "/"):
-            continue
-        listed += 1
-        if isinstance(found, str) or not _wanted(uri[prefix:] if uri.startswith(source) else uri, pattern):
+        key = urllib.parse.unquote(uri.removeprefix(prefix))
+        wanted = not _hidden(key) and (key.endswith("/") or _included(key, pattern))
+        if wanted and isinstance(found, Entry):
+            rows.append(found)
+        elif wanted:
+            unreadable.append(uri.removesuffix("/"))
+        elif not key.endswith("/"):
             ignored += 1
-            continue
-        rows.append(found)
         if len(rows) == _CHUNK:
             parts.append(_table(rows))
             rows = []
-    return Listing(listed, ignored, pa.concat_tables([*parts, _table(rows)]).sort_by("uri"))
+    files = pa.concat_tables([*parts, _table(rows)]).sort_by("uri")
+    return Listing(ignored + len(files), ignored, files, tuple(sorted(unreadable)))
 
 
-def _entries(source: str) -> Iterator[Entry | str]:
-    storage = storage_for(source)
-    path = to_path(source)
-    if not path.exists():
-        raise UsageError(f"There is no source at {path}: name a folder or a text file of paths.")
-    if path.is_file():
-        yield from (_stated(uri) for uri in _manifest(path))
-        return
-    for found in storage.list(source):
-        if found == source.rstrip("/"):
-            raise UsageError(
-                f"The source {path} cannot be read: permission denied. Ask for access, or run as its owner."
-            )
+def _is_folder(path: Path) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(path).close()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"There is no source at {path}: name a folder or a text file of paths.") from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror) from error
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise _no_manifest(path)
+    return stat.S_ISDIR(mode)
+
+
+def _unreadable(path: Path, why: str | None) -> UsageError:
+    return UsageError(f"The source {path} cannot be read ({why}). Ask for access, or run as its owner.")
+
+
+def _no_manifest(path: Path) -> UsageError:
+    return UsageError(f"The source {path} is neither a folder nor a text file of paths, one a line.")
+
+
+def _walk(source: str, root: str) -> Iterator[Entry | str]:
+    if _lies_in(to_path(source), to_path(root)):
+        raise UsageError(f"The source {to_path(source)} lies in the root: name a folder outside of it.")
+    for found in storage_for(source).list(source, root):
+        if found == source.removesuffix("/") + "/":
+            raise _unreadable(to_path(source), "it broke off")
         yield found
 
 
-def _manifest(path: Path) -> Iterable[str]:
+def _named(manifest: Path, root: str) -> Iterator[Entry]:
+    """What a manifest names, once each, but for what lies in the root."""
+    outside = functools.cache(lambda folder: not _lies_in(folder, to_path(root)))
+    for uri in _manifest(manifest):
+        if not uri.startswith("file://") or outside(to_path(uri).parent):
+            yield _stated(uri)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _manifest(path: Path) -> dict[str, None]:
+    """Its URIs, in order. Names keep their blanks, and whatever else a line may hold."""
     try:
-        text = path.read_text("utf-8") if path.stat().st_size < MANIFEST_BYTES else None
+        text = path.read_bytes().decode("utf-8-sig") if path.stat().st_size < MANIFEST_BYTES else None
     except UnicodeDecodeError:
         text = None
     except OSError as error:
-        raise UsageError(f"The source {path} cannot be read ({error.strerror}).") from error
+        raise _unreadable(path, error.strerror) from error
     if text is None or "\0" in text:
-        raise UsageError(f"The source {path} is neither a folder nor a text file of paths, one a line.")
-    lines = (line.strip() for line in text.splitlines())
-    uris = (line if "://" in line else to_uri(path.parent / line) for line in lines if line and line[0] != "#")
-    return dict.fromkeys(uris)
+        raise _no_manifest(path)
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    names = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return dict.fromkeys(to_uri(name.strip() if "://" in name else path.parent / name) for name in names)
 
 
 def _stated(uri: str) -> Entry:
@@ -100,10 +146,13 @@ def _stated(uri: str) -> Entry:
         return Entry(uri, "missing", 0, 0.0)
 
 
-def _wanted(key: str, pattern: re.Pattern[str]) -> bool:
-    key = urllib.parse.unquote(key)
-    name = key.rpartition("/")[2]
-    return not name.startswith(".") and bool(pattern.match(name) or pattern.match(key))
+def _hidden(key: str) -> bool:
+    """Whether a name in a path below the source has a dot first; of what a manifest names elsewhere only the last."""
+    return "/." in "/" + (key.rpartition("/")[2] if "://" in key else key)
+
+
+def _included(key: str, pattern: re.Pattern[str]) -> bool:
+    return bool(pattern.match(key.rpartition("/")[2]) or pattern.match(key))
 
 
 def _pattern(include: list[str]) -> re.Pattern[str]:

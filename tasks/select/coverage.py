@@ -26,7 +26,7 @@ class Coverage(StrictModel):
     MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024.
     """
 
-    strength: float = Field(default=1.0, description="Weight against other objectives; a single one is not changed by it.")
+    strength: float = Field(default=1.0, description="Weight against others; changes nothing for a single one.")
 
     def pick(self, pool: Pool, budget: int) -> list[Pick]:
         """Up to `budget` picks, best first. The gain is the share of the pool that a pick newly covers."""

@@ -17,7 +17,7 @@ class Diversity(StrictModel):
     A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
     """
 
-    strength: float = Field(default=1.0, description="Weight against other objectives; a single one is not changed by it.")
+    strength: float = Field(default=1.0, description="Weight against others; changes nothing for a single one.")
     min_distance: float = Field(
         default=0.0,
         ge=0,

@@ -86,18 +86,18 @@ def _vectors(root: Root, table: str, ids: Sequence[str]) -> Vectors:
     dataset = tables.open_table(root, table)
     if dataset is None or not ids:
         return np.zeros((0, 0), np.float32)
-    wanted = pa.array(ids, pa.string())
-    found = np.full(len(ids), -1)
-    matrix: Vectors | None = None
-    for rows in tables.batches_of(dataset, ["sample_id", "vector"]):
-        places = pc.index_in(rows["sample_id"], value_set=wanted).fill_null(-1).to_numpy()
-        vectors = tables.matrix(rows["vector"])
-        if matrix is None:
-            matrix = np.zeros((len(ids), vectors.shape[1]), np.float32)
-        hits = places >= 0
-        matrix[places[hits]] = vectors[hits]
-        found[places[hits]] = 1
-    if matrix is None:
-        return np.zeros((0, 0), np.float32)
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.asarray((matrix / np.maximum(lengths, 1e-12))[found > 0], np.float32)
+    stored = dataset.to_table(columns=["sample_id"])["sample_id"]
+    places = pc.index_in(stored, value_set=pa.array(ids, pa.string())).fill_null(-1).to_numpy()
+    hits = places >= 0
+    dimensions = dataset.schema.field("vector").type.list_size
+    matrix: Vectors = np.zeros((len(ids), dimensions), np.float32)
+    start = 0
+    for rows in tables.batches_of(dataset, ["vector"]):
+        part = slice(start, start + len(rows))
+        matrix[places[part][hits[part]]] = tables.matrix(rows["vector"])[hits[part]]
+        start += len(rows)
+    found = np.zeros(len(ids), bool)
+    found[places[hits]] = True
+    matrix = matrix if found.all() else matrix[found]
+    matrix /= np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), 1e-12)[:, None]
+    return matrix

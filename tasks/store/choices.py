@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.store.errors import Unreachable
+from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.log import who
 from tasks.store.root import Root
+from tasks.store.storage import shown
 
 
 def recall(root: Root, name: str) -> Any | None:
@@ -38,8 +39,13 @@ def _create(root: Root, name: str, number: int, value: Any, note: str | None) ->
 def _newest(root: Root, name: str) -> Any | None:
     number, newest = 1, None
     while True:
+        place = root.at("choices", f"{name}.{number:04d}.json")
         try:
-            newest = json.loads(root.storage.read(root.at("choices", f"{name}.{number:04d}.json")))
-        except Unreachable:
-            return newest
+            newest = json.loads(root.storage.read(place))
+        except Unreachable as error:
+            if error.reason == "not_found":
+                return newest
+            raise WinnowError(
+                f"The recorded choice {shown(place)} cannot be read ({error.detail}); mend that and run it again."
+            ) from error
         number += 1

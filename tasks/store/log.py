@@ -2,9 +2,10 @@
 
 import getpass
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -35,12 +36,12 @@ class Event:
     seq: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Batch:
     """What the log says of one batch (or selection)."""
 
     planned: Event
-    events: list[Event]
+    events: tuple[Event, ...]
 
     @property
     def batch_id(self) -> str:
@@ -85,12 +86,12 @@ class Batch:
         return any(event.event == "released" and event.stage == self.next_stage for event in self.events)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Log:
-    """The log as it was read: batches in the order in which they were planned."""
+    """The log as it was read: batches in the order in which they were planned. Shared by all who read that version."""
 
-    events: list[Event]
-    batches: dict[str, Batch]
+    events: tuple[Event, ...]
+    batches: Mapping[str, Batch]
 
     @property
     def last(self) -> int:
@@ -109,16 +110,16 @@ class Log:
 
 
 def read_log(root: Root) -> Log:
-    """The whole log, oldest event first."""
+    """The whole log, oldest event first; its rows are read once a version, however often it is asked for."""
+    global _last_read
     dataset = tables.open_table(root, BATCHES.name)
-    rows = dataset.to_table().sort_by("seq").to_pylist() if dataset else []
-    log = Log([], {})
-    for row in rows:
-        event = Event(**{**row, "counts": json.loads(row["counts"] or "{}")})
-        log.events.append(event)
-        if event.event == "planned":
-            log.batches.setdefault(event.batch_id, Batch(event, []))
-        log.batches[event.batch_id].events.append(event)
+    if dataset is None:
+        return _as_log([])
+    version = (root.uri, dataset.version, tables.newest_file(dataset))
+    known, log = _last_read
+    if version != known:
+        log = _as_log(dataset.to_table().sort_by("seq").to_pylist())
+        _last_read = (version, log)
     return log
 
 
@@ -139,6 +140,19 @@ def record(root: Root, decide: Callable[[Log], Event | None]) -> Event | None:
         event = decide(log)
         if event is None or append(root, log, event):
             return event
+
+
+def _as_log(rows: list[dict[str, Any]]) -> Log:
+    events = tuple(Event(**{**row, "counts": json.loads(row["counts"] or "{}")}) for row in rows)
+    by_batch: dict[str, list[Event]] = {event.batch_id: [] for event in events if event.event == "planned"}
+    for event in events:
+        by_batch[event.batch_id].append(event)
+    planned = {batch: next(event for event in about if event.event == "planned") for batch, about in by_batch.items()}
+    batches = {batch: Batch(planned[batch], tuple(about)) for batch, about in by_batch.items()}
+    return Log(events, MappingProxyType(batches))
+
+
+_last_read: tuple[tuple[str, int, str | None] | None, Log] = (None, _as_log([]))
 
 
 def who() -> str:

@@ -1,10 +1,13 @@
 """The root: one place that holds one dataset. Opening it, naming what lies in it, locking it."""
 
+import errno
 import json
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Storage, join, storage_for, to_path, to_uri
@@ -13,6 +16,8 @@ FORMAT = 1
 """Layout of the root. A root of another format is refused, never guessed at."""
 
 DEFAULT_THUMBNAIL_PX = 256
+
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_
             raise UsageError(f"The root {uri} cannot be read ({error.detail}).") from error
         if not create:
             raise UsageError(f"There is no root at {uri}: `winnow run SOURCE --root ...` makes one.") from error
+        _refuse_control_characters(uri)
         strangers = _strangers(uri)
         fresh = {"format": FORMAT, "thumbnail_px": thumbnail_px or DEFAULT_THUMBNAIL_PX}
         if not strangers:
@@ -79,34 +85,56 @@ def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
 
     Speed rests on it, safety does not: commits are safe among writers that ignore it. A process that dies lets go.
     `waiting` is printed to stderr, once, if there is somebody to wait for.
-    """
-    import sys
 
-    from filelock import FileLock, Timeout
+    Raises:
+        UsageError: the root may not be written.
+    """
+    from filelock import FileLock
 
     lock = FileLock(to_path(root.at(".lock")), is_singleton=True, thread_local=False)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        if waiting:
-            sys.stderr.write(waiting + "\n")
-        lock.acquire()
+        _acquire(lock, waiting)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise UsageError(f"The root {root.uri} cannot be written ({error.strerror}); mend its rights.") from error
     try:
         yield
     finally:
         lock.release()
 
 
+def _acquire(lock: Any, waiting: str | None) -> None:
+    import sys
+
+    from filelock import Timeout
+
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if waiting:
+            sys.stderr.write(waiting + "\n")
+        lock.acquire()
+
+
+def _refuse_control_characters(uri: str) -> None:
+    """Lines of a log, a page and a terminal name the root; no line break or bell may hide in it."""
+    path = str(to_path(uri))
+    if any(unicodedata.category(letter) == "Cc" for letter in path):
+        raise UsageError(f"The root {path!r} has a control character in its name; name another folder.")
+
+
 def _strangers(uri: str) -> list[str]:
     """What else lies where a root is to be made."""
-    path = to_path(uri)
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"The root {uri} is a file; name a folder that is empty or not there yet.")
     try:
-        return [name for name in os.listdir(path) if name != "winnow.yaml" and name[0] != "."]
+        return [name for name in os.listdir(to_path(uri)) if name != "winnow.yaml" and name[0] != "."]
     except FileNotFoundError:
         return []
-    except PermissionError as error:
+    except NotADirectoryError as error:
+        raise UsageError(
+            f"The root {uri} is a file, or below one; name a folder that is empty or not there yet."
+        ) from error
+    except OSError as error:
         raise UsageError(f"The root {uri} cannot be read ({error.strerror}).") from error
 
 
@@ -124,7 +152,9 @@ def _read_or_refuse(storage: Storage, marker: str) -> bytes:
 def _create_marker(storage: Storage, marker: str, fresh: dict[str, int]) -> None:
     try:
         storage.create(marker, json.dumps(fresh, indent=2).encode())
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
+        if error.errno not in (*_NOT_WRITABLE, errno.ENOTDIR, errno.EEXIST):
+            raise
         raise UsageError(f"The root cannot be made at {marker} ({error.strerror}).") from error
 
 

@@ -69,7 +69,7 @@ OBJECTS = Table(
         Column("modified_at", TIME, "when the store says it was last written"),
         Column("batch_id", TEXT, "batch it was planned in"),
         Column("outcome", TEXT, "sample, copy, video, reject or deferred; in the view also pending or held"),
-        Column("reason", TEXT, "why it is a reject or deferred (see tasks/ingest/reasons.py)"),
+        Column("reason", TEXT, "why it is a reject or deferred (see tasks/store/reasons.py)"),
         Column("detail", TEXT, "what the decoder or the system said"),
         Column("sample_id", TEXT, "the sample it became, or of which it is an exact copy"),
         Column("metadata", JSON, "what came with the file: camera, lens and so on"),

@@ -37,8 +37,11 @@ class Entry:
 class Storage(Protocol):
     """What Winnow needs of the place where bytes lie."""
 
-    def list(self, uri: str) -> Iterator[Entry | str]:
-        """Every file below `uri`, in no order; a bare URI stands for something that is no readable file."""
+    def list(self, uri: str, leave_out: str | None = None) -> Iterator[Entry | str]:
+        """Every file below `uri`, in no order, and none below `leave_out`.
+
+        A bare URI stands for something that is no readable file; one that ends in / for a folder that cannot be read.
+        """
 
     def stat(self, uri: str) -> Entry:
         """One file. Raises Unreachable."""
@@ -65,9 +68,11 @@ def storage_for(uri: str) -> Storage:
 
 
 def to_uri(place: str | os.PathLike[str]) -> str:
-    """Absolute, percent-encoded URI of a path; a URI comes back as it is. Any file name can be encoded."""
+    """Absolute, percent-encoded URI of a path or of a file URI; others come back. Any file name can be encoded."""
     text = os.fspath(place)
-    if "://" in text:
+    if text.startswith("file://"):
+        text = str(to_path(text))
+    elif "://" in text:
         return text
     return "file://" + urllib.parse.quote_from_bytes(os.fsencode(os.path.abspath(text)))
 
@@ -90,23 +95,24 @@ def join(uri: str, *names: str) -> str:
 class Folder:
     """A folder of this machine, or of a network mount."""
 
-    def list(self, uri: str) -> Iterator[Entry | str]:
-        """Every regular file below the folder; folders that cannot be opened come as bare URIs."""
-        folders = [(to_path(uri), uri.rstrip("/"))]
+    def list(self, uri: str, leave_out: str | None = None) -> Iterator[Entry | str]:
+        """Every regular file below the folder; `leave_out` is known by what it is, behind links and mounts too."""
+        outside = _stat_or_none(leave_out)
+        folders = [(to_path(uri), uri.removesuffix("/"))]
         while folders:
             path, prefix = folders.pop()
             try:
-                entries = os.scandir(path)
-            except OSError:
-                yield prefix
-                continue
-            with entries:
-                for entry in entries:
-                    child = f"{prefix}/{urllib.parse.quote_from_bytes(os.fsencode(entry.name))}"
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append((Path(entry.path), child))
-                    else:
-                        yield _entry_or_uri(entry, child)
+                if outside and os.path.samestat(os.stat(path), outside):
+                    continue
+                with os.scandir(path) as entries:
+                    for entry in entries:
+                        child = f"{prefix}/{urllib.parse.quote_from_bytes(os.fsencode(entry.name))}"
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append((Path(entry.path), child))
+                        else:
+                            yield _entry_or_uri(entry, child)
+            except OSError:  # when it is opened, or half way
+                yield f"{prefix}/"
 
     def stat(self, uri: str) -> Entry:
         """One regular file, symbolic links followed."""
@@ -132,15 +138,16 @@ class Folder:
         return content
 
     def write(self, uri: str, content: bytes | memoryview) -> None:
-        """Write beside, sync, rename into place."""
+        """Write beside, sync, rename into place, sync the name."""
         path = to_path(uri)
         for attempt in range(ATTEMPTS):
             try:
                 os.replace(_written_beside(path, content), path)
-                return
+                break
             except FileNotFoundError:  # somebody tidied the folder away in between
                 if attempt == ATTEMPTS - 1:
                     raise
+        _sync_folder(path.parent)
 
     def create(self, uri: str, content: bytes | memoryview) -> bool:
         """Write beside, sync, link into place: of several writers exactly one is told True."""
@@ -152,6 +159,7 @@ class Folder:
             return False
         finally:
             beside.unlink()
+        _sync_folder(path.parent)
         return True
 
     def delete(self, uri: str) -> None:
@@ -172,6 +180,13 @@ def _gone_already(_function: object, _path: str, error: tuple[type[BaseException
     """Somebody who removes the folder above may be quicker."""
     if not isinstance(error[1], FileNotFoundError):
         raise error[1]
+
+
+def _stat_or_none(uri: str | None) -> os.stat_result | None:
+    try:
+        return os.stat(to_path(uri)) if uri else None
+    except OSError:
+        return None
 
 
 def _entry_or_uri(entry: os.DirEntry[str], uri: str) -> Entry | str:
@@ -215,3 +230,18 @@ def _written_beside(path: Path, content: bytes | memoryview) -> Path:
         beside.unlink(missing_ok=True)
         raise
     return beside
+
+
+def _sync_folder(path: Path) -> None:
+    """Without it a loss of power may take the name of a file whose bytes are safe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:  # tidied away since
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some mounts cannot sync a folder
+            raise
+    finally:
+        os.close(descriptor)

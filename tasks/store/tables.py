@@ -19,6 +19,12 @@ from tasks.store.schema import Table
 SLICE_ROWS = 2048
 """Rows a merge: a merge buffers its payload, so slices keep memory flat."""
 
+LOGS = ("batches", "gates")
+"""Tables that get a few rows at a time, all the time: whoever inserts into them keeps them in few fragments."""
+
+MOST_FRAGMENTS = 64
+"""A log in more fragments is compacted: every insert makes one, and every read opens all."""
+
 
 def open_table(root: Root, name: str) -> Any | None:
     """The newest version of a table as a `lance.LanceDataset`; None if it was never written."""
@@ -49,6 +55,8 @@ def insert(root: Root, table: Table, rows: pa.Table) -> int:
             merge = dataset.merge_insert(table.key).when_not_matched_insert_all()
             result = merge.use_index(False).conflict_retries(10).execute(part.cast(table.schema))
             inserted += int(result["num_inserted_rows"])
+    if table.name in LOGS and len(dataset.get_fragments()) > MOST_FRAGMENTS:
+        _compact(dataset)
     return inserted
 
 
@@ -74,6 +82,21 @@ def lookup(dataset: Any, key: str, values: Iterable[str], columns: list[str]) ->
     found = dataset.scanner(columns=[key, *columns], filter=pc.field(key).isin(wanted)).to_table()
     places = pc.index_in(wanted, value_set=found[key].combine_chunks()).drop_null()
     return found.take(places)
+
+
+def rows_of_batches(root: Root, table: Table, batches: pa.Array, columns: list[str]) -> pa.Table:
+    """`columns` and batch_id of what the batches brought; of all other rows no more than the batch_id is read."""
+    dataset = open_table(root, table.name)
+    columns = [*columns, "batch_id"]
+    if dataset is None or not len(batches):
+        return pa.schema([table.schema.field(name) for name in columns]).empty_table()
+    return dataset.scanner(columns=columns, filter=pc.field("batch_id").isin(batches)).to_table()
+
+
+def newest_file(dataset: Any) -> str | None:
+    """Name of the file that was written last, never given twice: tells tables of equal version at one place apart."""
+    fragments = dataset.get_fragments()
+    return str(fragments[-1].data_files()[0].path) if fragments else None
 
 
 def batches_of(dataset: Any, columns: list[str], where: Any = None) -> Iterator[pa.RecordBatch]:
@@ -105,6 +128,15 @@ def _create(root: Root, table: Table) -> Any:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     return lance.dataset(str(location))
+
+
+def _compact(dataset: Any) -> None:
+    """Put the rows into one fragment; the same rows stay visible throughout. Of several that try, one does it."""
+    try:
+        dataset.optimize.compact_files()
+    except OSError as error:
+        if "commit conflict" not in str(error):
+            raise
 
 
 def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:

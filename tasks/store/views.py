@@ -1,5 +1,6 @@
 """What readers see: the committed rows, as SQL views in DuckDB. Nothing else can be reached from a query."""
 
+import itertools
 import json
 import uuid
 from typing import Any
@@ -8,10 +9,11 @@ import pyarrow as pa
 
 from tasks.store import staging, tables
 from tasks.store.errors import UsageError
+from tasks.store.kept import discarded_after_ingest
 from tasks.store.log import Log, read_log
 from tasks.store.plans import plan_uri
 from tasks.store.root import Root
-from tasks.store.schema import TABLES
+from tasks.store.schema import TABLES, embeddings
 
 VIEWS = (*TABLES, "embeddings", "kept", "labels")
 """Names that a query may use: the tables, and the views `embeddings`, `kept` and `labels`."""
@@ -27,11 +29,11 @@ _DEFINITIONS = {
             UNION ALL BY NAME SELECT * FROM {{planned}}),
         newest AS (SELECT uri, version, max(pass) AS pass FROM ({_NEXT_PASS}) GROUP BY uri, version)
         SELECT o.* REPLACE (
-            CASE WHEN o.outcome = 'sample' AND d.batch_id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
-            CASE WHEN o.outcome = 'sample' AND d.batch_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason)
+            CASE WHEN g.sample_id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
+            CASE WHEN g.sample_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason)
         FROM every_object o
         LEFT JOIN newest n ON o.uri = n.uri AND o.version = n.version
-        LEFT JOIN (SELECT batch_id FROM {{visible}} WHERE stage = 'discarded') d ON o.batch_id = d.batch_id
+        LEFT JOIN {{given_up}} g ON o.sample_id = g.sample_id
         WHERE n.pass IS NULL OR o.pass = n.pass""",
     "samples": """
         SELECT * FROM {samples} WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'ingest')""",
@@ -89,7 +91,7 @@ def connect(root: Root, **extra: pa.Table) -> Any:
 
 
 def query(root: Root, sql: str) -> pa.Table:
-    """The rows that a SELECT over the views gives.
+    """The rows that a SELECT over the views gives; of columns of one name the later ones get a number.
 
     Raises:
         UsageError: it is no single SELECT, it reaches for something that is no view, or it is wrong.
@@ -99,17 +101,21 @@ def query(root: Root, sql: str) -> pa.Table:
     connection = connect(root)
     _refuse_other_than_views(connection, sql)
     try:
-        return connection.sql(sql).to_arrow_table()
+        rows: pa.Table = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise UsageError(f"The query cannot be run: {error}") from error
+    return rows.rename_columns(_told_apart(rows.column_names))
 
 
 def described() -> pa.Table:
     """Every column that a query may name, and what it means."""
+    columns = {name: table.columns for name, table in TABLES.items()}
+    embedded = [column for column in embeddings("", 1).columns if column.name in ("sample_id", "model")]
+    columns |= {"embeddings": tuple(embedded), "kept": columns["samples"], "labels": columns["annotations"]}
     rows = [
-        {"view": table.name, "column": column.name, "type": str(column.type), "meaning": column.doc}
-        for table in TABLES.values()
-        for column in table.columns
+        {"view": view, "column": column.name, "type": str(column.type), "meaning": column.doc}
+        for view in VIEWS
+        for column in columns[view]
     ]
     return pa.Table.from_pylist(rows)
 
@@ -125,22 +131,22 @@ def _sources(root: Root, log: Log) -> dict[str, Any]:
             # Without the vectors: DuckDB cannot scan float16.
             vectors: Any = tables.open_table(root, name)
             sources[name] = vectors.scanner(columns=["sample_id", "model", "batch_id"])
-    return {**sources, "visible": _visible(log), "planned": _planned(root, log)}
+    return {**sources, "visible": _visible(log), "planned": _planned(root, log), "given_up": _given_up(root, log)}
+
+
+def _given_up(root: Root, log: Log) -> pa.Table:
+    """Samples that were discarded after ingest: whatever has these bytes, copies in other batches too, is a reject."""
+    batches = pa.array(discarded_after_ingest(log), pa.string())
+    return tables.rows_of_batches(root, TABLES["samples"], batches, ["sample_id"]).select(["sample_id"])
 
 
 def _visible(log: Log) -> pa.Table:
     """Which rows count: (batch_id, stage) of what is committed and not discarded.
 
-    Stage `objects` are the batches whose objects are known, the discarded ones too, as rejects; `discarded` those that
-    were discarded after ingest.
+    Stage `objects` are the batches whose objects are known, the discarded ones too, as rejects.
     """
     pairs = [(batch_id, stage) for stage in ("ingest", "dedupe", "embed", "select") for batch_id in log.visible(stage)]
     pairs += [(batch.batch_id, "objects") for batch in log.batches.values() if "ingest" in batch.committed]
-    pairs += [
-        (batch.batch_id, "discarded")
-        for batch in log.batches.values()
-        if batch.discarded and batch.discarded.stage != "ingest"
-    ]
     return pa.table({"batch_id": [pair[0] for pair in pairs], "stage": [pair[1] for pair in pairs]}, _VISIBLE)
 
 
@@ -177,14 +183,32 @@ def _refuse_other_than_views(connection: Any, sql: str) -> None:
     if len(tree["statements"]) != 1:
         raise UsageError("The query cannot be run: give one SELECT statement.")
     nodes = list(_walk(tree))
-    named = {entry["key"] for node in nodes if "cte_map" in node for entry in node["cte_map"]["map"]}
+    named = {entry["key"].lower() for node in nodes if "cte_map" in node for entry in node["cte_map"]["map"]}
+    for name in sorted(named & _system_views(connection)):
+        raise UsageError(f"A query may not call a part of its own {name}: the database has a view of that name.")
+    known = {*VIEWS, *named}
     for node in nodes:
-        if node.get("type") == "BASE_TABLE" and (node["schema_name"] or node["table_name"] not in {*VIEWS, *named}):
+        if node.get("type") == "BASE_TABLE" and (node["schema_name"] or node["table_name"].lower() not in known):
             raise UsageError(f"There is no table {node['table_name']}; there are: {', '.join(sorted(VIEWS))}.")
         if node.get("type") == "TABLE_FUNCTION" and node["function"]["function_name"] not in TABLE_FUNCTIONS:
             raise UsageError(f"A query may not call {node['function']['function_name']}().")
         if node.get("type") == "SHOW_REF" and node["table_name"]:
             raise UsageError(f"A query may not show {node['table_name']}; there are: {', '.join(sorted(VIEWS))}.")
+
+
+def _system_views(connection: Any) -> set[str]:
+    """Views of DuckDB's own that are found without a schema: a name that a query gives must not open them."""
+    sql = "SELECT lower(view_name) FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+    return {row[0] for row in connection.execute(sql).fetchall()}
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """`a, a` as `a, a_1`: in JSON and CSV a column is known by its name."""
+    told: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in itertools.count(1))
+        told.append(name if name not in told else next(one for one in numbered if one not in {*names, *told}))
+    return told
 
 
 def _walk(node: Any) -> Any:

@@ -1,13 +1,16 @@
 """Duplicates of a batch: real edits, the order of preference, and batches that know each other."""
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tasks.dedupe.find import CHOICE
-from tasks.dedupe.kept import kept_samples
+from tasks.dedupe.kept import kept_samples, unpacked
 from tasks.store import choices
 from tasks.store.log import read_log
 from tests.made import Maker, jpeg, photograph
@@ -81,6 +84,22 @@ def test_kept_samples__the_file_and_the_tables_agree(maker: Maker, tmp_path: Pat
         expected = {row["sample_id"]: (row["phash"], row["ringhash"]) for row in table}
         pairs = zip(kept.phashes, kept.ringhashes, strict=True)
         assert dict(zip(kept.ids, [(one.tobytes(), two.tobytes()) for one, two in pairs], strict=True)) == expected
+
+
+@pytest.mark.parametrize("count", [0, 1, 5000])
+def test_unpacked__makes_no_object_of_a_hash(count: int) -> None:
+    hashes = [os.urandom(32) for _ in range(count)]
+    loose, fixed = (
+        pa.chunked_array([pa.array(hashes, pa.binary())]),
+        pa.chunked_array([pa.array(hashes, pa.binary(32))]),
+    )
+    assert unpacked(loose).tobytes() == unpacked(fixed).tobytes() == b"".join(hashes)
+    assert unpacked(fixed.slice(count // 2)).tobytes() == b"".join(hashes[count // 2 :])
+    tracemalloc.start()
+    assert unpacked(fixed).shape == (count, 32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * 1024
 
 
 def test_kept_samples__the_file_is_made_again_when_it_is_lost(maker: Maker, tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
 """Embedding a batch: one unit vector a kept sample, in the table of its model; another model, another table."""
 
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from tasks.embed import shard
 from tasks.embed.again import plan_again
 from tasks.embed.choose import choose_model, recorded_model
 from tasks.embed.settings import EmbedSettings
 from tasks.embed.vectors import central_square
+from tasks.gate.settle import release
 from tasks.store import tables
-from tasks.store.errors import UsageError
+from tasks.store.errors import StagedAwayError, UsageError
+from tasks.store.kept import kept_in
 from tasks.store.root import Root
 from tests.embed.conftest import SMALL
 from tests.made import Maker, photograph
@@ -94,3 +99,85 @@ def test_central_square__is_centred_and_of_the_right_side(width: int, height: in
 def test_central_square__of_a_thumbnail_is_cut_out_unscaled() -> None:
     scene = photograph(1, 340, 256)
     assert np.array_equal(central_square(scene, 224, 0.875), scene[16:240, 58:282])
+
+
+def test_central_square__of_a_strip_does_not_scale_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaled: list[int] = []
+    real = cv2.resize
+
+    def resize(pixels: Any, size: tuple[int, int], **options: Any) -> Any:
+        scaled.append(size[0] * size[1])
+        return real(pixels, size, **options)
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    for shape in ((1, 4096, 3), (4096, 1, 3), (3, 4096, 3)):
+        assert central_square(np.zeros(shape, np.uint8), 224, 0.875).shape == (224, 224, 3)
+    assert max(scaled) <= 5 * 256 * 256
+
+
+def _scaled_whole(pixels: np.ndarray, side: int, crop: float) -> np.ndarray:
+    """The definition: all of the picture is scaled, then the middle is cut out."""
+    height, width = pixels.shape[:2]
+    scale = side / crop / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
+    whole = cv2.resize(pixels, size, interpolation=way)
+    top, left = (size[1] - side) // 2, (size[0] - side) // 2
+    return whole[top : top + side, left : left + side]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "levels"),
+    [(340, 256, 0), (256, 512, 0), (100, 80, 0), (1000, 256, 0), (2000, 256, 0), (1501, 256, 0), (60, 1000, 3)],
+)
+def test_central_square__is_the_middle_of_the_whole_scaled(width: int, height: int, levels: int) -> None:
+    """Up to 4:1 pixel by pixel, and at the scale of thumbnails always; else within `levels` of 255 on average."""
+    scene = photograph(1, width, height)
+    apart = np.abs(central_square(scene, 224, 0.875).astype(int) - _scaled_whole(scene, 224, 0.875))
+    assert apart.mean() <= levels
+
+
+def test_embed_shard__that_was_damaged_anywhere_is_made_again(maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(6)
+    settings = settings_for(maker.folder, tmp_path / "root", gates__embedded__mode="approve")
+    held = curate(settings).held[0]
+    staged = next((tmp_path / "root" / "staging" / held / "embed").glob("*/000000.parquet"))
+    content = bytearray(staged.read_bytes())
+    content[len(content) // 2] ^= 1
+    staged.write_bytes(content)
+    release(opened(settings), held, "fine")
+    assert curate(settings).counts["embedded"] == 6
+    assert len(vectors_of(opened(settings), "embeddings_descriptor_1")) == 6
+
+
+def test_embed__asks_for_its_members_once_to_embed_and_once_to_commit(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.embed.shard.SHARD_SIZE", 2)
+    asked: list[Any] = []
+    monkeypatch.setattr(shard, "kept_in", lambda *told: asked.append(told) or kept_in(*told))
+    maker.photographs(7)
+    assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 7
+    assert len(asked) <= 2
+
+
+def test_commit_embed__is_refused_when_other_samples_are_kept_by_then(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.photographs(3)
+    settings = settings_for(maker.folder, tmp_path / "root", gates__embedded__mode="approve")
+    held = curate(settings).held[0]
+    release(opened(settings), held, "fine")
+    real = shard._members_now
+    asked: list[str] = []
+
+    def one_more_by_then(*told: Any) -> list[str]:
+        asked.append(told[2])
+        return real(*told) if len(asked) == 1 else [*real(*told), "z"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shard, "_members_now", one_more_by_then)
+        with pytest.raises(StagedAwayError, match="run the same command again"):
+            curate(settings)
+    assert rows(settings, "SELECT * FROM embeddings") == []
+    assert curate(settings).counts["embedded"] == 3

@@ -1,6 +1,7 @@
 """Processes that run flows, may be killed, and answer what they did."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import cv2
 import pytest
 
 from tasks.store.log import read_log
-from tests.flows.servers import prefect_server
+from tests.flows.servers import WINNOW, Command, Done, prefect_server, processor_time
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import content, doubled_keys, opened, rows, settings_for
 
@@ -87,6 +88,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running Prefect server."""
     with prefect_server(tmp_path_factory.mktemp("prefect")) as address:
         yield address
+
+
+@pytest.fixture
+def winnow(server: str, tmp_path: Path) -> Command:
+    """Run `winnow` with arguments, in a folder of its own, against the server."""
+
+    def run(*arguments: str | Path, **env: str) -> Done:
+        before = processor_time()
+        done = subprocess.run(
+            [WINNOW, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PREFECT_API_URL": server, **env},
+            timeout=300,
+        )
+        return Done(done.returncode, done.stdout, done.stderr, processor_time() - before)
+
+    return run
 
 
 @pytest.fixture(scope="session")

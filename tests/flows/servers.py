@@ -1,16 +1,45 @@
 """The real command and real servers for tests, on 127.0.0.1 and a free port, ended by their process id."""
 
+import json
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 WINNOW = Path(sys.executable).with_name("winnow")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    cpu_s: float
+    """Processor time: what a busy machine hardly changes."""
+
+    @property
+    def json(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.out)
+        return told
+
+
+Command = Callable[..., Done]
+
+
+def processor_time() -> float:
+    """Seconds of all processes that this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def free_port() -> int:

@@ -2,63 +2,16 @@
 
 import json
 import os
-import resource
 import subprocess
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.servers import WINNOW
+from tests.flows.servers import WINNOW, Command
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, settings_for, versions
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-    cpu_s: float
-    """Processor time: what a busy machine hardly changes."""
-
-    @property
-    def json(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.out)
-        return told
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def winnow(server: str, tmp_path: Path) -> Command:
-    """Run `winnow` with arguments, in a folder of its own, against the server."""
-
-    def run(*arguments: str | Path, **env: str) -> Done:
-        before = processor_time()
-        done = subprocess.run(
-            [WINNOW, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "PREFECT_API_URL": server, **env},
-            timeout=300,
-        )
-        return Done(done.returncode, done.stdout, done.stderr, processor_time() - before)
-
-    return run
-
-
-def processor_time() -> float:
-    """Seconds of all processes that this one has started and seen end."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def ask(server: str, path: str) -> list[dict[str, Any]]:
@@ -158,7 +111,12 @@ def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Pa
     assert json.loads(winnow("query", count, "--root", "root", "--format", "json").out) == [{"n": 5}]
     assert winnow("query", count, "--root", "root", "--format", "csv").out == "n\n5\n"
     assert "1 rows" in winnow("query", count, "--root", "root").out
-    assert "phash" in winnow("query", "--root", "root").out
+    odd = "SELECT sum(2) AS a, 1.5 AS a, [sum(1)] AS b, 'x'::BLOB AS c, DATE '2026-05-31' AS d FROM (SELECT 1)"
+    told = {"a": 2, "a_1": 1.5, "b": [1], "c": "78", "d": "2026-05-31"}
+    assert json.loads(winnow("query", odd, "--root", "root", "--format", "json").out) == [told]
+    assert winnow("query", odd, "--root", "root", "--format", "csv").out.startswith("a,a_1,b,c,d\n2,1.5,")
+    described = winnow("query", "--root", "root").out
+    assert all(word in described for word in ("phash", "kept", "embeddings", "labels"))
     import pyarrow.parquet as pq
 
     raw = subprocess.run(
@@ -176,72 +134,22 @@ def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Pa
     assert "5 files, 5 of them taken" in doctor.out
 
 
+def test_retry__tells_one_json_object(winnow: Command, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(2)
+    maker.write("bad.jpg", b"no picture")
+    curate(settings_for(maker.folder, tmp_path / "root"))
+    assert winnow("retry", "--root", "root", "--dry-run", "--json").json == {"would_open": 1}
+    assert winnow("retry", "--root", "root", "--dry-run").out == "1 rejects would be opened again.\n"
+    assert winnow("retry", "--root", "root", "--reason", "decoder_crash", "--json").json == {"opened": 0}
+    assert winnow("retry", "--root", "root", "--json").json["rejects"] == {"not_an_image": 1}
+
+
 def test_init__writes_settings_that_the_next_command_uses(winnow: Command, maker: Maker) -> None:
     maker.photographs(2)
     assert winnow("init", maker.folder, "--root", "here").code == 0
     doctor = winnow("doctor")
     assert "2 files, 2 of them taken" in doctor.out
     assert "/here (will be made)" in doctor.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["run"], "Name a source"),
-        (["run", "nowhere"], "There is no source"),
-        (["run", "empty"], "holds no files"),
-        (["run", "texts"], "None of the 1 files"),
-        (["run", "source", "--root", "texts"], "not a root and not empty"),
-        (["run", "source", "--root", "newer"], "has format 99"),
-        (["run", "source", "--set", "ingest.max_pixel=3"], "ingest.max_pixel is no setting"),
-        (["run", "source", "--set", "ingest.shard_size=0"], "ingest.shard_size is 0"),
-        (["run", "source", "--budget", "none"], "select.budget is 'none'"),
-        (["run", "source", "--set", "select.budget"], "write NAME=VALUE"),
-        (["run", "source", "--config", "nowhere.yaml"], "cannot be read"),
-        (["run", "source", "--checkpoint", "gone.safetensors"], "there is no file gone.safetensors"),
-        (["status", "--root", "nowhere"], "There is no root"),
-        (["query", "SELECT * FROM secrets", "--root", "made"], "There is no table secrets"),
-        (["query", "SELECT 1", "--format", "xml", "--root", "made"], "--format is 'xml'"),
-        (["tag", "x", "--where", "nonsense <", "--root", "made"], "The query cannot be run"),
-        (["release", "b-1", "--note", "x", "--root", "made"], "no batch or selection b-1"),
-        (["retry", "--reason", "ugly", "--root", "made"], "There is no reason 'ugly'"),
-        (["recalibrate", "--note", "x", "--root", "made"], "Only 0 samples"),
-        (["example", "texts"], "holds other files"),
-        (["select", "--root", "made", "--name", "../x"], "is no name"),
-    ],
-)
-def test_mistakes__exit_2_one_sentence_nothing_written(
-    winnow: Command, maker: Maker, tmp_path: Path, arguments: list[str], words: str
-) -> None:
-    maker.photographs(2)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "a.txt").write_text("x")
-    (tmp_path / "newer").mkdir()
-    (tmp_path / "newer" / "root.json").write_text('{"format": 99, "thumbnail_px": 256}')
-    from tasks.store.root import open_root
-
-    open_root(tmp_path / "made", create=True)
-    before = sorted(path for path in tmp_path.rglob("*"))
-    done = winnow(*arguments)
-    assert done.code == 2, done
-    told = [line for line in done.err.splitlines() if line.strip()]
-    assert len(told) == 1, done.err
-    assert words in told[0]
-    assert done.out == ""
-    after = [path for path in tmp_path.rglob("*") if "winnow-root" not in path.parts and path.name != ".lock"]
-    assert sorted(after) == before
-    assert not list((tmp_path / "winnow-root").glob("tables/*"))
-
-
-def test_wrong_weights__exit_2_and_the_rest_is_kept(winnow: Command, maker: Maker, tmp_path: Path) -> None:
-    maker.photographs(3)
-    (tmp_path / "resnet18.safetensors").write_bytes(b"junk")
-    done = winnow("run", maker.folder, "--root", "root", "--checkpoint", "resnet18.safetensors")
-    assert done.code == 2
-    assert "is no safetensors file" in done.err
-    assert "Traceback" not in done.err
-    assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 3
 
 
 def test_without_a_server_prefect_starts_one_of_its_own(maker: Maker, tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Settings: strict, told in plain words, the same from file, environment and command line."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,8 @@ def test_load_settings__file_then_environment_then_command_line(
     ("stated", "words"),
     [
         ({"selekt": {}}, "selekt is no setting"),
+        ({1: 2}, "1 is no setting"),
+        ({"ingest": {1: 2}}, "ingest.1 is no setting"),
         ({"ingest": {"max_pixel": 3}}, "ingest.max_pixel is no setting"),
         ({"ingest": {"shard_size": 0}}, "ingest.shard_size is 0, but"),
         ({"ingest": {"timezone": "Mars"}}, "there is no time zone 'Mars'"),
@@ -51,7 +56,7 @@ def test_load_settings__file_then_environment_then_command_line(
         ({"dedupe": {"perceptual": {"max_distance": 300}}}, "dedupe.perceptual.max_distance"),
     ],
 )
-def test_load_settings__mistakes_in_plain_words(tmp_path: Path, stated: dict[str, object], words: str) -> None:
+def test_load_settings__mistakes_in_plain_words(tmp_path: Path, stated: dict[object, object], words: str) -> None:
     place = tmp_path / "winnow.yaml"
     place.write_text(yaml.safe_dump(stated))
     with pytest.raises(UsageError) as told:
@@ -67,7 +72,8 @@ def test_load_settings__every_mistake_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("[1, 2", "no YAML"), ("- a", "no names and values"), (None, "cannot be read")]
+    ("text", "words"),
+    [("[1, 2", "no YAML"), ("source: 2024-13-45", "no YAML"), ("- a", "no names and values"), (None, "cannot be read")],
 )
 def test_load_settings__files_that_are_none(tmp_path: Path, text: str | None, words: str) -> None:
     place = tmp_path / "winnow.yaml"
@@ -75,6 +81,27 @@ def test_load_settings__files_that_are_none(tmp_path: Path, text: str | None, wo
         place.write_text(text)
     with pytest.raises(UsageError, match=words):
         load_settings(str(place))
+
+
+def test_settings__places_have_one_uri() -> None:
+    settings = Settings(source="file:///data/a b/../photos/", root="file:///data/./my%20root")
+    assert (settings.source_uri, settings.root_uri) == ("file:///data/photos", "file:///data/my%20root")
+
+
+def test_flows__nothing_reports_home() -> None:
+    code = (
+        "import sys, flows; assert 'tasks' in sys.modules and 'prefect' not in sys.modules\n"
+        "import os, flows.curate; print(os.environ['DO_NOT_TRACK'], os.environ['PREFECT_SERVER_ANALYTICS_ENABLED'])"
+    )
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout == "1 false\n", done.stderr
 
 
 def test_write_template__uncommented_is_what_the_defaults_are(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.gate.settle import discard, release
+from tasks.ingest.retry import rejects
 from tasks.store import staging
 from tasks.store.plans import plan_uri
 from tasks.store.storage import to_path
 from tests.embed.conftest import checkpoint  # noqa: F401
-from tests.made import Maker
+from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, doubled_keys, opened, rows, select, settings_for
 
 
@@ -71,6 +72,21 @@ def test_release__leaves_what_others_hold_alone(maker: Maker, tmp_path: Path) ->
 
     assert flow.fn(plain, None, rejudge=False).data.held == [second]
     assert rows(plain, "SELECT count(*) AS n FROM samples") == [{"n": 4}]
+
+
+def test_discard__after_ingest_holds_for_the_same_bytes_anywhere(maker: Maker, tmp_path: Path) -> None:
+    """What was given up is a reject wherever it turns up, is not opened again, and no object is lost from the count."""
+    maker.photographs(3)
+    maker.write("copy.jpg", jpeg(photograph(1)))
+    settings = settings_for(maker.folder, tmp_path / "root", gates__deduplicated__mode="approve")
+    held = curate(settings).held[0]
+    discard(opened(settings), held, "wrong site")
+    maker.write("elsewhere.jpg", jpeg(photograph(2)))
+    plain = settings_for(maker.folder, tmp_path / "root")
+    curate(plain)
+    found = rows(plain, "SELECT outcome, reason, count(*) AS n FROM objects GROUP BY ALL")
+    assert found == [{"outcome": "reject", "reason": "discarded", "n": 5}]
+    assert len(rejects(opened(plain), "discarded", None)) == 0
 
 
 def test_lost_plan__is_held_and_stops_no_other_batch(maker: Maker, tmp_path: Path) -> None:

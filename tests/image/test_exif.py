@@ -1,5 +1,6 @@
 """EXIF: the right time, the camera, the position; never a crash."""
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ def test_captured_at__else_the_zone_of_the_settings() -> None:
     assert exif.captured_at(block, ZoneInfo("Asia/Tokyo")) == datetime(2026, 5, 3, 23, 30, 0, 250_000, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(("fraction", "microsecond"), [("9" * 17, 999_999), ("29", 290_000), ("0000001", 0), ("x", 0)])
+def test_captured_at__fractions_of_a_second(fraction: str, microsecond: int) -> None:
+    block = made(details={Base.DateTimeOriginal: "2026:05:04 08:30:00", Base.SubsecTimeOriginal: fraction})
+    assert exif.captured_at(block) == datetime(2026, 5, 4, 8, 30, 0, microsecond, tzinfo=UTC)
+
+
 def test_captured_at__else_the_digitized_time() -> None:
     block = made(details={Base.DateTimeOriginal: "0000:00:00 00:00:00", Base.DateTimeDigitized: "2001:02:03 04:05:06"})
     assert exif.captured_at(block) == datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -67,10 +74,18 @@ def test_everything__survives_any_value(value: Any) -> None:
             )
 
     block: Any = Broken()
-    exif.captured_at(block)
-    exif.camera(block)
-    exif.settings(block)
-    exif.position(block)
+    taken, maker, found, place = (
+        exif.captured_at(block),
+        exif.camera(block),
+        exif.settings(block),
+        exif.position(block),
+    )
+    assert taken is None or taken.tzinfo is UTC
+    assert maker is None or (maker == maker.strip() and 0 < len(maker) <= 401)
+    for name, setting in found.items():
+        assert setting if isinstance(setting, str) else math.isfinite(setting), name
+    assert {name for name, setting in found.items() if isinstance(setting, str)} <= {"make", "model", "lens"}
+    assert place is None or (abs(place[0]) <= 90 and abs(place[1]) <= 180)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ def work(job: str) -> str:
             pass
     elif job == "memory":
         np.ones(40_000_000_000, np.uint8)
+    elif job.startswith("take "):
+        np.empty(int(job.split()[1]), np.uint8)
     elif job == "raise":
         return str(1 / 0)
     elif job == "exit":
@@ -61,6 +63,16 @@ def test_run_isolated__memory_is_bounded() -> None:
     assert (before, after) == ("BEFORE", "AFTER")
     assert isinstance(swallowed, Undecodable)
     assert swallowed.reason == Reject.MEMORY_LIMIT
+
+
+def test_run_isolated__memory_is_what_each_caller_allows_and_never_too_little() -> None:
+    def taken(size: int, max_pixels: int) -> bool:
+        chunks = run_isolated(work, [f"take {size}"], max_pixels=max_pixels, max_cpu_s=1, workers=1)
+        return [one for chunk in chunks for one in chunk] == [f"TAKE {size}"]
+
+    most, least = 200_000_000, 100
+    asked = [(300_000_000, least), (2_000_000_000, most), (2_000_000_000, least), (2_000_000_000, most)]
+    assert [taken(*one) for one in asked] == [True, True, False, True]
 
 
 def test_run_isolated__an_exception_is_a_result() -> None:

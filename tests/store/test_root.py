@@ -1,6 +1,8 @@
 """Opening a root: made once, never on top of something else, never of another format."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from tasks.store.errors import UsageError
 from tasks.store.root import locked, open_root
+from tasks.store.storage import Folder
 
 
 def test_open_root__makes_one_and_opens_it_again(tmp_path: Path) -> None:
@@ -42,6 +45,39 @@ def test_open_root__refuses_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(UsageError, match="is a file"):
         open_root(tmp_path / "file", create=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("file/below", "is a file"), ("long" * 100, "cannot be read"), ("a\nb", "control character")]
+)
+def test_open_root__refuses_places_that_cannot_be(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(UsageError, match=words) as told:
+        open_root(tmp_path / name, create=True)
+    assert str(told.value).isprintable()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_root__that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    made = open_root(tmp_path / "made", create=True)
+    opened = os.open
+
+    def refuse(path: str, flags: int, *mode: int, **how: int) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(number, os.strerror(number), path)
+        return opened(path, flags, *mode, **how)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(UsageError, match="cannot be written"), locked(made):
+        pass
+
+    def refuse_to_write(*_given: object) -> bool:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Folder, "create", refuse_to_write)
+    with pytest.raises(UsageError, match="cannot be made"):
+        open_root(tmp_path / "new", create=True)
 
 
 def test_open_root__says_how_to_make_one(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Folders as storage: any name, no half files, and a reason for what cannot be read."""
 
+import itertools
 import os
+import stat
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,11 @@ def test_to_uri__any_file_name_comes_back(name: bytes) -> None:
     assert to_path(to_uri(path)) == path
 
 
+@pytest.mark.parametrize("spelt", ["/a b/c", "/a%20b/./c", "/a%20b/d/../c", "/a%20b/c/"])
+def test_to_uri__one_file_uri_has_one_spelling(spelt: str) -> None:
+    assert to_uri(f"file://{spelt}") == "file:///a%20b/c" == to_uri(to_uri(f"file://{spelt}"))
+
+
 def test_list__finds_odd_names_and_reads_them(tmp_path: Path) -> None:
     names = [b"plain.jpg", b"with space.jpg", b"new\nline.jpg", b"\xff\xfe.jpg", "ünï/çödé.jpg".encode(), b"100%25.jpg"]
     for name in names:
@@ -37,6 +45,41 @@ def test_list__pipes_and_dangling_links_are_bare_uris(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nowhere")
     assert all(isinstance(found, str) for found in Folder().list(to_uri(tmp_path)))
+
+
+def test_list__leaves_a_folder_out_however_it_is_spelt(tmp_path: Path) -> None:
+    for name in ("a", "root/b", "rooted/c"):
+        Folder().write(to_uri(tmp_path / "real" / name), b"1")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    found = list(Folder().list(to_uri(tmp_path / "real"), to_uri(tmp_path / "link" / "root")))
+    assert sorted(to_path(entry.uri).name for entry in found if isinstance(entry, Entry)) == ["a", "c"]
+    assert len(found) == 2
+
+
+def test_list__a_folder_that_breaks_off_is_a_bare_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "broken/b", "c"):
+        Folder().write(to_uri(tmp_path / name), b"1")
+    whole = os.scandir
+
+    class Broken:
+        def __enter__(self) -> "Broken":
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            return None
+
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", lambda path: Broken() if Path(path).name == "broken" else whole(path))
+    found = list(Folder().list(to_uri(tmp_path)))
+    assert [one for one in found if isinstance(one, str)] == [to_uri(tmp_path / "broken") + "/"]
+    assert len(found) == 3
+
+
+def test_list__the_uppermost_folder_too() -> None:
+    (first,) = itertools.islice(Folder().list("file:///"), 1)
+    assert (first if isinstance(first, str) else first.uri).startswith("file:///")
 
 
 def test_list__a_loop_of_links_ends(tmp_path: Path) -> None:
@@ -86,6 +129,29 @@ def test_create__exactly_one_of_many_writers_wins(tmp_path: Path) -> None:
 def test_write__leaves_nothing_beside(tmp_path: Path) -> None:
     Folder().write(to_uri(tmp_path / "new" / "a"), b"1")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+
+
+def test_write_and_create__sync_the_file_then_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    sync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def naming(name: Callable[..., None]) -> Callable[..., None]:
+        def named(*places: Path) -> None:
+            done.append("named")
+            name(*places)
+
+        return named
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", naming(os.replace))
+    monkeypatch.setattr(os, "link", naming(os.link))
+    Folder().write(to_uri(tmp_path / "a"), b"1")
+    assert Folder().create(to_uri(tmp_path / "b"), b"1")
+    assert done == ["file", "named", "folder"] * 2
 
 
 def test_delete__while_others_remove_the_same_and_what_is_above(tmp_path: Path) -> None:

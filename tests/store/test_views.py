@@ -38,6 +38,9 @@ from tests.store.test_commit import plan, resolving
         "SELECT (SELECT max(x) FROM nothing)",
         "SELECT * FROM samples WHERE EXISTS (FROM read_blob('/etc/passwd'))",
         "WITH t AS (SELECT * FROM '/etc/passwd') SELECT * FROM t",
+        "SELECT view_name FROM duckdb_views, (WITH duckdb_views AS (SELECT 1) SELECT * FROM duckdb_views) t",
+        "WITH Sqlite_Master AS (SELECT * FROM sqlite_master) SELECT * FROM sqlite_master",
+        "WITH pg_tables AS (SELECT 1) SELECT * FROM pg_tables",
         "selec 1",
         "",
     ],
@@ -51,6 +54,24 @@ def test_query__reaches_nothing_but_the_views(root: Root, sql: str) -> None:
 @pytest.mark.parametrize("name", views.VIEWS)
 def test_query__every_view_is_there_in_an_empty_root(root: Root, name: str) -> None:
     assert views.query(root, f"SELECT * FROM {name}").num_rows == 0
+
+
+def test_query__names_in_any_case(root: Root) -> None:
+    sql = "WITH Two AS (FROM OBJECTS), tables AS (FROM two) SELECT count(*) AS n FROM TWO JOIN TABLES USING (uri)"
+    assert views.query(root, sql).to_pylist() == [{"n": 0}]
+
+
+def test_query__columns_of_one_name_are_told_apart(root: Root) -> None:
+    sql = "SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS b, 5 AS a"
+    assert views.query(root, sql).to_pylist() == [{"a": 1, "a_2": 2, "a_1": 3, "b": 4, "a_3": 5}]
+
+
+def test_described__every_column_of_every_view(root: Root) -> None:
+    told = views.described().to_pylist()
+    for name in views.VIEWS:
+        assert [row["column"] for row in told if row["view"] == name] == views.query(root, f"FROM {name}").column_names
+    assert all(row["meaning"] for row in told)
+    assert not any("tasks/ingest/reasons.py" in row["meaning"] for row in told)
 
 
 def test_query__python_variables_are_no_tables(root: Root) -> None:

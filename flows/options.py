@@ -1,0 +1,48 @@
+"""Options that several commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+Source = Annotated[str | None, typer.Argument(help="A folder, or a text file of paths or URIs.", show_default=False)]
+RootOption = Annotated[
+    str | None,
+    typer.Option("--root", help="Where the dataset is kept. (default: winnow-root)", show_default=False),
+]
+Config = Annotated[
+    str | None, typer.Option("--config", help="Settings file. (default: winnow.yaml)", show_default=False)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting, as select.open_tasks_max=200."),
+]
+Budget = Annotated[str | None, typer.Option(help="Samples to select: a number, or a share as 10%.", show_default=False)]
+Checkpoint = Annotated[str | None, typer.Option(help="Weights of a timm backbone: a file.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log, and where an error comes from.")]
+Note = Annotated[str, typer.Option(help="Why, in your words; it is recorded.", show_default=False)]
+
+
+def settings_from(config: str | None, assignments: list[str] | None, **options: str | None) -> Settings:
+    """The settings of a command: the file, then its options, then what `--set` says. Raises UsageError."""
+    import yaml
+
+    from flows.settings import load_settings
+    from tasks.store.errors import UsageError
+
+    places = {"budget": "select.budget", "checkpoint": "embed.checkpoint"}
+    overrides: dict[str, Any] = {places.get(name, name): value for name, value in options.items() if value is not None}
+    for assignment in assignments or []:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set {assignment}: write NAME=VALUE, as select.budget=200.")
+        try:
+            overrides[name.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise UsageError(f"--set {assignment}: the value is no YAML; write a list as '[a, b]'.") from error
+    return load_settings(config, overrides)
