@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCK ?= requirements-dev.txt
 SOURCE ?= winnow-example
 ROOT ?= winnow-root
+BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),60,500)
 BIN := .venv/bin
 READY := .venv/ready-$(LOCK)
 
@@ -15,6 +16,7 @@ help: ## list the targets
 	@echo
 	@echo "  SOURCE=folder   what 'make run' curates   (default: $(SOURCE), written from sample photographs)"
 	@echo "  ROOT=folder     where the dataset is kept  (default: $(ROOT))"
+	@echo "  BUDGET=number   samples to select, or a share as 10%  (default: $(BUDGET))"
 	@echo "  LOCK=file       which lock to install      (default: $(LOCK); requirements-gpu.txt has faiss for GPUs)"
 
 setup: $(READY) ## make .venv with exactly the locked, hashed packages
@@ -28,7 +30,7 @@ $(READY): $(LOCK) requirements-uv.txt pyproject.toml
 
 run: $(READY) ## curate SOURCE into ROOT and write the report
 	@if [ "$(SOURCE)" = winnow-example ]; then $(BIN)/winnow example winnow-example; fi
-	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)"
+	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)"
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
 	$(BIN)/python -m pytest -m "not slow"
@@ -38,15 +40,21 @@ check: $(READY) ## lint, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## the slow checks and the benchmarks: ratios against limits and peers
+bench: $(READY) .venv-bench/ready ## the slow checks and the benchmarks: ratios against limits and peers
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m tests.benchmarks
+
+.venv-bench/ready: requirements-bench.txt | $(READY)
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	VIRTUAL_ENV=.venv-bench $(BIN)/uv pip sync --quiet --require-hashes requirements-bench.txt
+	touch $@
 
 lock: requirements-uv.txt ## renew the hashed locks from the ranges in pyproject.toml
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.txt; }
 	$(COMPILE) --extra cpu pyproject.toml --output-file requirements.txt
 	$(COMPILE) --extra gpu --constraint requirements.txt pyproject.toml --output-file requirements-gpu.txt
 	$(COMPILE) --extra cpu --extra openvino --extra dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	printf 'cleanvision\nimagededup\n' | $(COMPILE) --constraint requirements.txt - --output-file requirements-bench.txt
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"

@@ -18,7 +18,7 @@ from tasks.ingest.plan import Plan, plan
 from tasks.ingest.resolve import commit_ingest, gather_ingest
 from tasks.ingest.shard import ingest_shard, shards_to_ingest
 from tasks.report.gallery import thumbnails_in
-from tasks.store.root import locked, open_root
+from tasks.store.root import WAITING, locked, open_root
 
 
 @flow(name="curate", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True
         A Summary; in a state named `Held` if a gate held something.
     """
     root = open_root(settings.root_uri, create=True)
-    with locked(root, "Another run is at work in this root; waiting for it."):
+    with locked(root, WAITING):
         planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen())
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         for batch in planned.batches:

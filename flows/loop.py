@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flows.run import held_selections
+from flows.run import Summary, held_selections
 from flows.settings import Settings
 from tasks.annotate.handoff import missing_handoffs
 from tasks.embed.again import asks_for_another
@@ -19,13 +19,8 @@ from tasks.ingest.source import refuse_missing_source
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
 from tasks.store.log import STAGES, Batch, read_log
-from tasks.store.root import Root, locked, open_root
+from tasks.store.root import WAITING, Root, locked, open_root
 from tasks.store.storage import shown
-
-if TYPE_CHECKING:
-    from flows.run import Summary
-
-WAITING = "Another run is at work in this root; waiting for it."
 
 GATE_BEFORE: dict[str, Transition] = {
     "ingest": "ingested",

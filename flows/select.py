@@ -12,7 +12,7 @@ from flows.settings import Settings
 from tasks.annotate.handoff import hand_off, missing_handoffs
 from tasks.report.gallery import thumbnails_of
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
-from tasks.store.root import locked, open_root
+from tasks.store.root import WAITING, locked, open_root
 from tasks.store.storage import shown
 
 
@@ -29,7 +29,7 @@ def select(settings: Settings, name: str | None = None, rejudge: bool = True) ->
         A Summary; in a state named `Held` if the gate held the selection.
     """
     root = open_root(settings.root_uri)
-    with locked(root, "Another run is at work in this root; waiting for it."):
+    with locked(root, WAITING):
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         pick(run, name)
         deliver(run)

@@ -17,6 +17,8 @@ FORMAT = 1
 
 DEFAULT_THUMBNAIL_PX = 256
 
+WAITING = "Another run is at work in this root; waiting for it."
+
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
