@@ -14,7 +14,7 @@ from tasks.store.root import Root, open_root
 from tasks.store.schema import OBJECTS, SAMPLES
 from tasks.unit import unit
 
-REVISION = 1
+REVISION = 2
 """Goes up when the code gives other rows for the same bytes."""
 
 _SAMPLE_COLUMNS = [field for field in SAMPLES.schema if field.name not in OBJECTS.schema.names]

@@ -71,7 +71,9 @@ class _Kernel:
 
     def rows(self, places: list[int]) -> Vectors:
         """(len(places), r) float32."""
-        return _similarity(self.vectors[places], self.reference) if self.dense is None else self.dense[places]
+        if self.dense is None:
+            return _similarity(self.vectors[places], self.reference)
+        return self.dense[places] if len(places) > 1 else self.dense[places[0] : places[0] + 1]
 
 
 def _similarity(left: Vectors, right: Vectors) -> Vectors:

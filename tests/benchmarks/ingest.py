@@ -13,7 +13,7 @@ from flows.run import Run, Summary
 from tasks.ingest.plan import plan
 from tasks.store.root import open_root
 from tests.benchmarks.benchmark import Result, by_turns, seconds_of
-from tests.benchmarks.pictures import clothing, large_photographs
+from tests.benchmarks.pictures import MIDDLE, clothing, made_photographs
 from tests.benchmarks.processes import metered
 from tests.made import Maker
 from tests.pipeline import settings_for
@@ -22,11 +22,13 @@ SHORT_SIDE = 256
 
 
 def measured(place: Path) -> Iterator[Result]:
-    """Photographs as they come, and photographs of 12 megapixels."""
+    """Small photographs as they come, and made ones of 0.8 and of 12 megapixels."""
     Maker(place / "warm").photographs(64)
     ingested(place / "warm", place / "warm-root")
     yield _against_decoding(clothing(place / "clothing", 1500), place, "1,500 photographs", aim=0.6, floor=0.4)
-    yield _against_decoding(large_photographs(place / "large", 100), place, "100 of 12 MP", aim=0.75, floor=0.6)
+    middle = made_photographs(place / "middle", 500, MIDDLE)
+    yield _against_decoding(middle, place, "500 of 1024 x 768", aim=0.6, floor=0.4)
+    yield _against_decoding(made_photographs(place / "large", 100), place, "100 of 12 MP", aim=0.75, floor=0.6)
 
 
 def ingested(source: Path, root: Path) -> Summary:

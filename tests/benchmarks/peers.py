@@ -10,7 +10,7 @@ from tasks.ingest.plan import plan
 from tasks.store.root import open_root
 from tests.benchmarks.benchmark import Result, by_turns, seconds_of
 from tests.benchmarks.peer import told_by
-from tests.benchmarks.pictures import clothing, large_photographs
+from tests.benchmarks.pictures import clothing, made_photographs
 from tests.made import Maker
 from tests.pipeline import settings_for
 
@@ -20,7 +20,7 @@ def measured(place: Path) -> Iterator[Result]:
     Maker(place / "warm").photographs(64)
     _curated(place / "warm", place / "warm-root")
     yield _against_peers(place / "clothing", clothing, 1500, 300)
-    yield _against_peers(place / "12 MP", large_photographs, 48, 12)
+    yield _against_peers(place / "12 MP", made_photographs, 48, 12)
 
 
 def _against_peers(folder: Path, make: Callable[[Path, int], object], ours: int, theirs: int) -> Result:
