@@ -73,7 +73,7 @@ class _Kernel:
         """(len(places), r) float32."""
         if self.dense is None:
             return _similarity(self.vectors[places], self.reference)
-        return self.dense[places] if len(places) > 1 else self.dense[places[0] : places[0] + 1]
+        return self.dense[places[0] : places[0] + 1] if len(places) == 1 else self.dense[places]
 
 
 def _similarity(left: Vectors, right: Vectors) -> Vectors:
