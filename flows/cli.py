@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from flows.options import Budget, Checkpoint, Config, Json, Note, RootOption, Set, Source, Verbose, settings_from
-from flows.terminal import progress, show_outcome, show_rows, show_status, told_plainly
-
-if TYPE_CHECKING:
-    from flows.loop import Outcome
-
-HELD = 3
-"""Exit code when something is held."""
+from flows.decisions import decisions
+from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
+from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
 
 app = typer.Typer(
     name="winnow",
@@ -77,7 +72,7 @@ def run(
         settings = settings_from(config, set_, source=source, root=root, budget=budget, checkpoint=checkpoint)
         with progress():
             outcome = run_loop(settings)
-        _finish(outcome, as_json)
+        finish(outcome, as_json)
 
 
 @app.command(epilog="Example: winnow curate /data/photos --root /data/winnow")
@@ -97,7 +92,7 @@ def curate(
         settings = settings_from(config, set_, source=source, root=root, checkpoint=checkpoint)
         with progress():
             outcome = run_loop(settings, select=False, report=False)
-        _finish(outcome, as_json)
+        finish(outcome, as_json)
 
 
 @app.command(
@@ -121,7 +116,7 @@ def select(
         settings = settings_from(config, set_, root=root, budget=budget)
         with progress():
             outcome = pick(settings, name)
-        _finish(outcome, as_json)
+        finish(outcome, as_json)
 
 
 @app.command(epilog="Example: winnow status --json")
@@ -196,76 +191,6 @@ def tag(
             typer.echo(f"{len(found)} samples found, {put_tag(opened, name, found)} newly tagged {name}.")
 
 
-@app.command(epilog='Example: winnow release b-0123456789ab --note "the lens is dirty, but usable"')
-def release(
-    batch: Annotated[str, typer.Argument(help="A held batch or selection.")],
-    note: Note,
-    root: RootOption = None,
-    config: Config = None,
-    set_: Set = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Let a held batch or selection through its gate, and go on with it."""
-    _settle("release", batch, note, root, config, set_, as_json=as_json, verbose=verbose)
-
-
-@app.command(epilog='Example: winnow discard b-0123456789ab --note "camera 7 was covered"')
-def discard(
-    batch: Annotated[str, typer.Argument(help="A held batch or selection.")],
-    note: Note,
-    root: RootOption = None,
-    config: Config = None,
-    set_: Set = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Give a held batch or selection up; its objects stay on record as rejects."""
-    _settle("discard", batch, note, root, config, set_, as_json=as_json, verbose=verbose)
-
-
-@app.command(epilog="Example: winnow retry --reason damaged --since 2026-05-01 --dry-run")
-def retry(
-    reason: Annotated[str | None, typer.Option(help="Only rejects with this reason.", show_default=False)] = None,
-    since: Annotated[str | None, typer.Option(help="Only from this day on, as 2026-05-31.", show_default=False)] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would open.")] = False,
-    root: RootOption = None,
-    config: Config = None,
-    set_: Set = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Open rejects again, and run them through with today's settings."""
-    with told_plainly(verbose):
-        from flows.loop import resume
-        from tasks.ingest.retry import open_again, rejects
-        from tasks.store.root import open_root
-
-        settings = settings_from(config, set_, root=root)
-        opened = open_root(settings.root_uri)
-        found = rejects(opened, reason, since)
-        if dry_run or not len(found):
-            told = {"would_open" if dry_run else "opened": len(found)}
-            prose = f"{len(found)} rejects {'would be' if dry_run else 'to be'} opened again."
-            typer.echo(json.dumps(told) if as_json else prose)
-            return
-        open_again(opened, found, settings.ingest, settings.frozen())
-        with progress():
-            outcome = resume(settings)
-        _finish(outcome, as_json)
-
-
-@app.command(epilog='Example: winnow recalibrate --note "a new kind of camera"')
-def recalibrate(note: Note, root: RootOption = None, config: Config = None, verbose: Verbose = False) -> None:
-    """Set the radius of duplicates anew from the samples that are there; holds for batches to come."""
-    with told_plainly(verbose):
-        from tasks.dedupe.recalibrate import recalibrate as set_anew
-        from tasks.store.root import open_root
-
-        before, after = set_anew(open_root(settings_from(config, None, root=root).root_uri), note)
-        typer.echo(f"before: {json.dumps(before)}  now: {json.dumps(after)}")
-
-
 @app.command(epilog="Example: winnow doctor /data/photos --root /data/winnow")
 def doctor(source: Source = None, root: RootOption = None, config: Config = None, verbose: Verbose = False) -> None:
     """Check what a run needs, and say how to mend what is missing."""
@@ -279,37 +204,7 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
             raise SystemExit(1)
 
 
-def _settle(
-    decision: str,
-    batch: str,
-    note: str,
-    root: str | None,
-    config: str | None,
-    set_: list[str] | None,
-    *,
-    as_json: bool,
-    verbose: bool,
-) -> None:
-    with told_plainly(verbose):
-        from flows.loop import resume
-        from tasks.gate import settle
-        from tasks.store.root import open_root
-
-        settings = settings_from(config, set_, root=root)
-        getattr(settle, decision)(open_root(settings.root_uri), batch, note)
-        with progress():
-            outcome = resume(settings)
-        _finish(outcome, as_json)
-
-
-def _finish(outcome: Outcome, as_json: bool) -> None:
-    told = outcome.as_json()
-    if as_json:
-        typer.echo(json.dumps(told))
-    else:
-        show_outcome(told, outcome.hints)
-    if outcome.held:
-        raise SystemExit(HELD)
+app.add_typer(decisions)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 import time
@@ -10,9 +11,15 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.store.errors import WinnowError
+
+if TYPE_CHECKING:
+    from flows.loop import Outcome
+
+HELD = 3
+"""Exit code when something is held."""
 
 
 @contextmanager
@@ -98,6 +105,17 @@ def progress() -> Iterator[None]:
         unwatch(follow)
         if started:
             bars.stop()
+
+
+def finish(outcome: Outcome, as_json: bool) -> None:
+    """Tell what a run did, in words or as one JSON object. Exit code 3 if something is held."""
+    told = outcome.as_json()
+    if as_json:
+        sys.stdout.write(json.dumps(told) + "\n")
+    else:
+        show_outcome(told, outcome.hints)
+    if outcome.held:
+        raise SystemExit(HELD)
 
 
 def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
@@ -206,8 +224,6 @@ def show_status(found: dict[str, Any]) -> None:
 
 def show_rows(rows: Any, form: str) -> None:
     """The rows of a query on stdout: table, json, csv or parquet."""
-    import json
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -54,14 +54,14 @@ def test_list_source__leaves_the_root_out(tmp_path: Path) -> None:
 
 
 def test_list_source__leaves_the_root_out_behind_a_link(tmp_path: Path) -> None:
-    make(tmp_path, "real/a.jpg", "real/root/handoff/b.jpg")
+    make(tmp_path, "real/a.jpg", "real/kept/handoff/b.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert names(tmp_path / "real", leave_out=tmp_path / "link" / "root") == ["a.jpg"]
-    assert names(tmp_path / "link", leave_out=tmp_path / "real" / "root") == ["a.jpg"]
+    assert names(tmp_path / "real", leave_out=tmp_path / "link" / "kept") == ["a.jpg"]
+    assert names(tmp_path / "link", leave_out=tmp_path / "real" / "kept") == ["a.jpg"]
     with pytest.raises(UsageError, match="lies in the root"):
-        names(tmp_path / "link" / "root" / "handoff", leave_out=tmp_path / "real" / "root")
-    (tmp_path / "list.txt").write_text("real/a.jpg\nreal/root/handoff/b.jpg\n")
-    listing = list_source(to_uri(tmp_path / "list.txt"), INCLUDE, leave_out=to_uri(tmp_path / "link" / "root"))
+        names(tmp_path / "link" / "kept" / "handoff", leave_out=tmp_path / "real" / "kept")
+    (tmp_path / "list.txt").write_text("real/a.jpg\nreal/kept/handoff/b.jpg\n")
+    listing = list_source(to_uri(tmp_path / "list.txt"), INCLUDE, leave_out=to_uri(tmp_path / "link" / "kept"))
     assert listing.files["uri"].to_pylist() == [to_uri(tmp_path / "real" / "a.jpg")]
 
 
