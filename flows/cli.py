@@ -10,6 +10,7 @@ import typer
 
 from flows.decisions import decisions
 from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
+from flows.outputs import outputs
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
 
 app = typer.Typer(
@@ -205,6 +206,7 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
 
 
 app.add_typer(decisions)
+app.add_typer(outputs)
 
 
 def main() -> None:

@@ -3,31 +3,21 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import simplejpeg
 
 from tasks.annotate.settings import HandoffSettings
-from tasks.image import thumbnail
-from tasks.image.decode import Undecodable, decode
-from tasks.image.isolation import run_isolated
+from tasks.image.upright import write_upright
 from tasks.progress import advance
-from tasks.store import tables, views
+from tasks.store import views
 from tasks.store.errors import Unreachable
-from tasks.store.ids import content_id
 from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
-from tasks.store.storage import storage_for
 from tasks.unit import unit
 
-MAX_PIXELS = 1_000_000_000
-"""A sample was decoded before, within the limits of its ingest; this only keeps the memory of the process bounded."""
-
 _COLUMNS = ["uri", "source_uri", "width", "height", "captured_at", "sensor_id"]
-_CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -50,9 +40,11 @@ def hand_off(root: str, selection: str, settings: HandoffSettings) -> HandedOff:
     folder = opened.at("handoff", selection)
     picks = _picks(opened, selection)
     advance("hand off", 0, len(picks))
+    quality = settings.quality if settings.pixels == "original" else None
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(picks), _CHUNK):
-        rows += _write_images(opened, folder, picks.slice(start, _CHUNK), settings)
+    for written in write_upright(opened, f"{folder}/images", picks, quality=quality, max_cpu_s=settings.max_cpu_s):
+        rows += written
+        advance("hand off", len(written))
     for name, content in (
         ("label_studio.json", _label_studio(rows)),
         ("coco.json", _coco(rows, selection)),
@@ -75,62 +67,17 @@ def _is_whole(root: Root, selection: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Original:
-    """An original to read again: where, and the bytes that it must still have."""
-
-    uri: str
-    sample_id: str
-    quality: int
-
-
-def render(original: Original) -> bytes | None:
-    """An upright JPEG of the original, in a process of its own; None if it is gone or is no longer the same."""
-    try:
-        content = storage_for(original.uri).read(original.uri)
-    except Unreachable:
-        return None
-    if content_id(content) != original.sample_id:
-        return None
-    try:
-        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, original.quality)
-    except Undecodable:
-        return None
-
-
 def _picks(root: Root, selection: str) -> pa.Table:
     columns = ", ".join(f"s.{name}" for name in _COLUMNS)
     return (
         views.connect(root)
         .sql(
-            f"SELECT p.rank, p.sample_id, p.gain, p.reason, {columns} "
+            f"SELECT p.rank, p.sample_id, p.gain, p.reason, s.media, {columns} "
             "FROM selections p JOIN samples s USING (sample_id) WHERE p.selection = ? ORDER BY p.rank",
             params=[selection],
         )
         .to_arrow_table()
     )
-
-
-def _write_images(root: Root, folder: str, picks: pa.Table, settings: HandoffSettings) -> list[dict[str, Any]]:
-    """Write the images of some picks; their rows, with what was written: `pixels`, `file_width` and `file_height`."""
-    samples = tables.open_table(root, "samples")
-    thumbnails = tables.lookup(samples, "sample_id", picks["sample_id"].to_pylist(), ["thumbnail"])["thumbnail"]
-    rendered = _originals(picks, settings) if settings.pixels == "original" else iter([None] * len(picks))
-    rows = []
-    for row, small, full in zip(picks.to_pylist(), thumbnails.to_pylist(), rendered, strict=True):
-        jpeg = small if full is None else full
-        root.storage.write(f"{folder}/{_image(row['sample_id'])}", jpeg)
-        height, width = simplejpeg.decode_jpeg_header(jpeg)[:2]
-        pixels = "thumbnail" if full is None else "original"
-        rows.append({**row, "pixels": pixels, "file_width": width, "file_height": height})
-        advance("hand off", 1)
-    return rows
-
-
-def _originals(picks: pa.Table, settings: HandoffSettings) -> Iterator[bytes | None]:
-    jobs = [Original(row["uri"], row["sample_id"], settings.quality) for row in picks.to_pylist()]
-    for chunk in run_isolated(render, jobs, max_pixels=MAX_PIXELS, max_cpu_s=settings.max_cpu_s):
-        yield from (None if isinstance(jpeg, Undecodable) else jpeg for jpeg in chunk)
 
 
 def _image(sample_id: str) -> str:

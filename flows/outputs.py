@@ -1,0 +1,77 @@
+"""Commands that bring something out of a root: export, prune."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from flows.options import Config, Json, RootOption, Verbose, settings_from
+from flows.terminal import progress, told_plainly
+
+outputs = typer.Typer()
+
+
+@outputs.command(
+    epilog='Examples: winnow export picks --selection selection-1    winnow export blurry --where "sharpness < 0.02"'
+)
+def export(
+    folder: Annotated[str, typer.Argument(help="Folder to write: empty, or not there yet.")],
+    form: Annotated[str, typer.Option("--format", help="fiftyone, coco or parquet.")] = "fiftyone",
+    selection: Annotated[
+        str | None, typer.Option(help="Its samples. (default: the newest selection)", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Or: a condition over the columns of samples.", show_default=False)
+    ] = None,
+    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Small images, no originals.")] = False,
+    root: RootOption = None,
+    config: Config = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write samples for another tool: a FiftyOne dataset, a COCO skeleton, or Parquet with thumbnails."""
+    with told_plainly(verbose):
+        from tasks.export.write import as_format
+        from tasks.export.write import export as write
+
+        settings = settings_from(config, None, root=root)
+        with progress():
+            done = write(settings.root_uri, folder, as_format(form), selection, where, originals=not thumbnails)
+        if as_json:
+            typer.echo(json.dumps(done.__dict__))
+            return
+        small = f", {done.thumbnails:,} of them as thumbnails" if done.thumbnails else ""
+        typer.echo(f"{done.samples:,} samples in {done.place}{small}. {_OPENED_BY[form].format(done.place)}")
+
+
+_OPENED_BY = {
+    "fiftyone": "Open it: fiftyone app launch, after fo.Dataset.from_dir({0!r}, dataset_type=fo.types.FiftyOneDataset)",
+    "coco": "Its images are in data/, labels.json has no labels yet.",
+    "parquet": "Open it: embedding-atlas {0} --image thumbnail --x x --y y",
+}
+
+
+@outputs.command(epilog="Example: winnow prune --advise unneeded.csv")
+def prune(
+    advise: Annotated[str, typer.Option(metavar="FILE", help="CSV to write: uri, bytes, why, what stays instead.")],
+    root: RootOption = None,
+    config: Config = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the source files that nothing needs. Winnow itself deletes none."""
+    with told_plainly(verbose):
+        from tasks.export.prune import told_as_csv, totals, unneeded
+        from tasks.store.root import open_root
+
+        with progress():
+            found = unneeded(open_root(settings_from(config, None, root=root).root_uri))
+        told_as_csv(found, advise)
+        if as_json:
+            typer.echo(json.dumps({"files": len(found), "why": totals(found), "list": advise}))
+            return
+        for why, (files, size) in totals(found).items():
+            typer.echo(f"{why:<24} {files:>10,} files {size / 1e6:>12,.1f} MB")
+        typer.echo(f"{len(found):,} source files that nothing needs are listed in {advise}; none was touched.")

@@ -1,0 +1,102 @@
+"""A dataset folder of FiftyOne: `fo.Dataset.from_dir(DIR, dataset_type=fo.types.FiftyOneDataset)` opens it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+FORMAT_VERSION = "1.0.0"
+"""Of the dataset document; every later FiftyOne migrates it when it is opened."""
+
+_FIELDS = "fiftyone.core.fields."
+_OWN = {
+    "id": ("ObjectIdField", "_id"),
+    "filepath": ("StringField", "filepath"),
+    "tags": ("ListField", "tags"),
+    "metadata": ("EmbeddedDocumentField", "metadata"),
+    "_media_type": ("StringField", "_media_type"),
+    "_rand": ("FloatField", "_rand"),
+    "_dataset_id": ("ObjectIdField", "_dataset_id"),
+    "created_at": ("DateTimeField", "created_at"),
+    "last_modified_at": ("DateTimeField", "last_modified_at"),
+}
+"""Fields that FiftyOne gives every image, with their names in its database."""
+
+_RENAMED = {"metadata": "source_metadata", "created_at": "selected_at"}
+"""Columns of ours whose names FiftyOne needs for itself."""
+
+
+def dataset_document(name: str, columns: pa.Schema) -> bytes:
+    """`metadata.json`: the fields, with FiftyOne's own types."""
+    fields = [_field(own, kind, place) for own, (kind, place) in _OWN.items()]
+    fields += [_field(_own_name(column.name), _kind(column.type)) for column in columns if column.name != "tags"]
+    document = {
+        "version": FORMAT_VERSION,
+        "name": name,
+        "media_type": "image",
+        "sample_fields": fields,
+        "info": {"made_by": "Winnow"},
+    }
+    return json.dumps(document).encode()
+
+
+def samples_document(rows: list[dict[str, Any]]) -> bytes:
+    """`samples.json`: one document a sample, the same for the same rows.
+
+    Args:
+        rows: columns of `chosen_samples`, with `file` (below the folder), `file_width` and `file_height`.
+    """
+    return json.dumps({"samples": [_sample(row) for row in rows]}).encode()
+
+
+def _sample(row: dict[str, Any]) -> dict[str, Any]:
+    short = row["sample_id"][:24]
+    values = {
+        _own_name(name): _value(value)
+        for name, value in row.items()
+        if name not in ("tags", "file", "file_width", "file_height")
+    }
+    return values | {
+        "_id": {"$oid": short},
+        "_media_type": "image",
+        "_rand": int(short[:13], 16) / 16**13,
+        "filepath": row["file"],
+        "tags": row["tags"] or [],
+        "metadata": {
+            "_cls": "ImageMetadata",
+            "mime_type": "image/jpeg",
+            "width": row["file_width"],
+            "height": row["file_height"],
+            "num_channels": 3,
+        },
+    }
+
+
+def _value(value: Any) -> Any:
+    return {"$date": value.isoformat(timespec="milliseconds")} if isinstance(value, datetime) else value
+
+
+def _own_name(column: str) -> str:
+    return _RENAMED.get(column, column)
+
+
+def _kind(type_: pa.DataType) -> str:
+    if pa.types.is_timestamp(type_):
+        return "DateTimeField"
+    if pa.types.is_boolean(type_):
+        return "BooleanField"
+    if pa.types.is_integer(type_):
+        return "IntField"
+    return "FloatField" if pa.types.is_floating(type_) else "StringField"
+
+
+def _field(name: str, kind: str, place: str | None = None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ftype": _FIELDS + kind,
+        "embedded_doc_type": "fiftyone.core.metadata.ImageMetadata" if kind == "EmbeddedDocumentField" else None,
+        "subfield": f"{_FIELDS}StringField" if kind == "ListField" else None,
+        "fields": [],
+        "db_field": place or name,
+    }

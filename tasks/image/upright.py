@@ -1,0 +1,92 @@
+"""Upright JPEGs of samples in a folder, for other tools: from the original where it is still there, else small."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import simplejpeg
+
+from tasks.image import thumbnail
+from tasks.image.decode import Undecodable, decode
+from tasks.image.isolation import run_isolated
+from tasks.store import tables
+from tasks.store.errors import Unreachable
+from tasks.store.ids import content_id
+from tasks.store.root import Root
+from tasks.store.storage import storage_for
+
+MAX_PIXELS = 1_000_000_000
+"""A sample was decoded before, within the limits of its ingest; this only keeps the memory of the process bounded."""
+
+CHUNK = 256
+"""Pictures written at a time: bounds the memory that they take."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """A picture to read again.
+
+    Attributes:
+        uri: where its pixels are.
+        content_id: of the bytes that it must still have; None for a frame, which lies in the root and never changes.
+        quality: of the JPEG to write.
+    """
+
+    uri: str
+    content_id: str | None
+    quality: int
+
+
+def write_upright(
+    root: Root, folder: str, samples: pa.Table, *, quality: int | None, max_cpu_s: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Write `<folder>/<sample_id>.jpg` of every sample, without any metadata, so that all tools show the same pixels.
+
+    Args:
+        root: where the dataset is.
+        folder: URI of the folder to write into.
+        samples: rows with sample_id, uri and media at least.
+        quality: JPEG quality of the images; None for thumbnails only.
+        max_cpu_s: processor seconds that decoding one original may take.
+
+    Yields:
+        The rows of some samples, in order, with what was written: `pixels` (`original` or `thumbnail`), `file_width`
+        and `file_height`.
+    """
+    table = tables.open_table(root, "samples")
+    for start in range(0, len(samples), CHUNK):
+        part = samples.slice(start, CHUNK)
+        small = tables.lookup(table, "sample_id", part["sample_id"].to_pylist(), ["thumbnail"])["thumbnail"]
+        full = _rendered(part, quality, max_cpu_s) if quality else iter([None] * len(part))
+        rows = []
+        for row, shrunken, original in zip(part.to_pylist(), small.to_pylist(), full, strict=True):
+            jpeg = shrunken if original is None else original
+            storage_for(folder).write(f"{folder}/{row['sample_id']}.jpg", jpeg)
+            height, width = simplejpeg.decode_jpeg_header(jpeg)[:2]
+            pixels = "thumbnail" if original is None else "original"
+            rows.append({**row, "pixels": pixels, "file_width": width, "file_height": height})
+        yield rows
+
+
+def render(original: Original) -> bytes | None:
+    """An upright JPEG of the original, in a process of its own; None if it is gone or is no longer the same."""
+    try:
+        content = storage_for(original.uri).read(original.uri)
+    except Unreachable:
+        return None
+    if original.content_id not in (None, content_id(content)):
+        return None
+    try:
+        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, original.quality)
+    except Undecodable:
+        return None
+
+
+def _rendered(samples: pa.Table, quality: int, max_cpu_s: int) -> Iterator[bytes | None]:
+    jobs = [
+        Original(row["uri"], None if row["media"] == "frame" else row["sample_id"], quality)
+        for row in samples.select(["uri", "media", "sample_id"]).to_pylist()
+    ]
+    for chunk in run_isolated(render, jobs, max_pixels=MAX_PIXELS, max_cpu_s=max_cpu_s):
+        yield from (None if isinstance(jpeg, Undecodable) else jpeg for jpeg in chunk)
