@@ -146,15 +146,25 @@ def upright(pixels: Pixels, orientation: Any) -> Pixels:
 def _jpeg_pixels(content: bytes, image: Image.Image, short_side: int | None) -> Pixels:
     """Through libjpeg-turbo, which complains where Pillow fills up with grey."""
     colours = "CMYK" if image.mode == "CMYK" else "RGB"
-    scaled = {"min_height": short_side or 0, "min_width": short_side or 0, "min_factor": 1} if short_side else {}
+    quick = _quick(image.size, short_side) if short_side else {}
     try:
-        pixels = simplejpeg.decode_jpeg(content, colours, fastdct=bool(short_side), **scaled)
+        pixels = simplejpeg.decode_jpeg(content, colours, **quick)
     except ValueError as error:
         if _BROKEN_JPEG.search(str(error)) and not _BENIGN_JPEG.search(str(error)):
             raise Undecodable(Reject.DAMAGED, str(error)) from error
         image.load()
         return _pixels(image, short_side)
     return _from_cmyk(pixels, inverted="adobe" in image.info) if colours == "CMYK" else pixels
+
+
+def _quick(size: tuple[int, int], short_side: int) -> dict[str, Any]:
+    """Decode to a half, a quarter or an eighth, or whole: at any scale in between libjpeg-turbo has no vector code.
+
+    Photographs of 400 x 533 pixels take half the time whole that they take at six eighths.
+    """
+    factor = next(factor for factor in (8, 4, 2, 1) if factor == 1 or min(size) >= factor * short_side)
+    width, height = (-(-side // factor) for side in size)
+    return {"fastdct": True, "fastupsample": True, "min_width": width, "min_height": height, "min_factor": 1}
 
 
 def _from_cmyk(pixels: Pixels, *, inverted: bool) -> Pixels:

@@ -14,7 +14,7 @@ from tasks.store.root import Root, open_root
 from tasks.store.schema import OBJECTS, SAMPLES
 from tasks.unit import unit
 
-REVISION = 2
+REVISION = 3
 """Goes up when the code gives other rows for the same bytes."""
 
 _SAMPLE_COLUMNS = [field for field in SAMPLES.schema if field.name not in OBJECTS.schema.names]

@@ -89,6 +89,15 @@ def test_decode__scaled_is_the_same_picture_smaller() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1023, 511), (1023, 511)), ((1025, 513), (513, 257)), ((1111, 1600), (278, 400)), ((96, 72), (96, 72))],
+)
+def test_decode__only_at_scales_that_are_quick(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    pixels = decode(jpeg(photograph(3, *size)), max_pixels=LIMIT, short_side=256).pixels
+    assert (pixels.shape[1], pixels.shape[0]) == expected
+
+
+@pytest.mark.parametrize(
     "damage",
     ["cut", "cut with an end mark", "zeros", "png cut", "webp cut", "tiff cut"],
 )

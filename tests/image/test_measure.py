@@ -38,6 +38,12 @@ def test_measure__agrees_with_pillow() -> None:
     assert found.saturation * 255 == pytest.approx(ImageStat.Stat(image.convert("HSV")).mean[1], abs=1.5)
 
 
+def test_measure__sharpness_is_the_spread_of_the_laplacian() -> None:
+    scene = photograph(1, 301, 200)
+    edges = cv2.Laplacian(cv2.cvtColor(scene, cv2.COLOR_RGB2GRAY), cv2.CV_64F)
+    assert measured(scene).sharpness * 255 == pytest.approx(edges.std(), rel=1e-6)
+
+
 def test_measure__a_blurred_picture_is_less_sharp() -> None:
     scene = photograph(2, 300, 200)
     assert measured(cv2.GaussianBlur(scene, (0, 0), 3)).sharpness < 0.5 * measured(scene).sharpness
