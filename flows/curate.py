@@ -35,7 +35,8 @@ def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True
     """
     root = open_root(settings.root_uri, create=True)
     with locked(root, WAITING):
-        planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen())
+        by = settings.gates.ingested.by
+        planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen(), by)
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         for batch in planned.batches:
             with run.others_go_on(batch):

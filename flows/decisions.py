@@ -66,7 +66,7 @@ def retry(
             prose = f"{len(found)} rejects {'would be' if dry_run else 'to be'} opened again."
             typer.echo(json.dumps(told) if as_json else prose)
             return
-        open_again(opened, found, settings.ingest, settings.frozen())
+        open_again(opened, found, settings.ingest, settings.frozen(), settings.gates.ingested.by)
         with progress():
             outcome = resume(settings)
         finish(outcome, as_json)

@@ -91,7 +91,7 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
     refuse_missing_weights(settings.embed.checkpoint)
     root = open_root(settings.root_uri, create=True)
     with locked(root, WAITING):
-        outcome = Outcome(plan(root, source, settings.ingest, settings.frozen()))
+        outcome = Outcome(plan(root, source, settings.ingest, settings.frozen(), settings.gates.ingested.by))
         away = outcome.planned.unreadable
         if away:
             outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")

@@ -19,8 +19,9 @@ from tasks.store.errors import StagedAwayError
 from tasks.store.kept import kept_in
 from tasks.store.log import Log, read_log
 from tasks.store.root import Root, open_root
-from tasks.store.schema import Table, embeddings
+from tasks.store.schema import embeddings
 from tasks.store.staging import Staged
+from tasks.store.table import Table
 from tasks.unit import unit
 
 SHARD_SIZE = 2048

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
+from tasks.gate.drift import add_drift
 from tasks.gate.settings import GateSettings
 from tasks.gate.suites import Check, Suite, Transition, suite
 from tasks.store import staging
@@ -84,13 +85,17 @@ def judge(root: str, staged: Staged, transition: Transition, settings: GateSetti
 
     Returns:
         The verdict; `pass` without findings where a person released the batch.
+
+    Raises:
+        UsageError: `gates.ingested.by` names nothing that there is.
     """
     opened = open_root(root)
     batch = read_log(opened).batches[staged.subject]
     if batch.released:
         return Verdict(staged.subject, staged.stage, transition, "pass", (), "released by a person")
     rows = next(iter(staging.read_all(opened, [staged.rows_uri]))).to_pandas()
-    findings = validate(suite(transition, rows, staged.facts, settings))
+    checks = suite(transition, rows, staged.facts, settings)
+    findings = validate(add_drift(opened, checks, rows, settings) if transition == "ingested" else checks)
     mode = getattr(settings, transition).mode
     verdict = Verdict(
         staged.subject, staged.stage, transition, result_of(findings, mode), findings, _why(findings, mode)
@@ -150,6 +155,9 @@ def _finding(check: Check, success: bool, seen: dict[str, Any], frame: pd.DataFr
 
 def _examples(check: Check, seen: dict[str, Any], frame: pd.DataFrame) -> str:
     """The values that failed, with the names of their rows where the check says how to name them."""
+    if check.told_by:
+        unmet = frame[~frame[check.arguments["column"]].isin(check.arguments["value_set"])]
+        return "; ".join(unmet[check.told_by][:5])
     wrong = seen.get("partial_unexpected_list", [])
     if check.name_by:
         rows = frame[frame[check.arguments["column"]].isin(wrong)].sort_values(

@@ -30,8 +30,20 @@ class IngestedGate(StrictModel):
     by: str | None = Field(
         default=None,
         description="Judge the shares for each value of this column or metadata key as well (sensor_id, say), so that "
-        "one bad camera is named.",
+        "one bad camera is named. Batches are cut by it where it is known before the files are read.",
     )
+    drift: Literal["hold", "warn", "off"] = Field(
+        default="hold",
+        description="With `by`: what to do when the median brightness or sharpness of a camera left its usual range.",
+    )
+    max_drift: float = Field(
+        default=6.0, ge=0, description="Width of the usual range, each way, in robust deviations of the earlier days."
+    )
+    min_drift: float = Field(
+        default=0.3, ge=0, description="And at least so much of the usual value, each way: 0.3 is 30 %."
+    )
+    drift_days: int = Field(default=14, ge=1, description="Earlier days that tell what is usual.")
+    min_earlier: int = Field(default=100, ge=1, description="Earlier samples from which on there is something usual.")
 
 
 class DeduplicatedGate(StrictModel):

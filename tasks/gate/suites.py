@@ -8,7 +8,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from tasks.gate.settings import GateSettings
-from tasks.store.errors import UsageError
 
 Transition = Literal["ingested", "deduplicated", "embedded", "selected"]
 Severity = Literal["critical", "warning"]
@@ -28,15 +27,17 @@ class Check:
         severity: critical holds, warning warns.
         threshold: what is allowed, as people read it.
         name_by: column that names the rows that fail.
+        told_by: column that says of each row that fails what is wrong.
     """
 
     words: str
     kind: str
     arguments: dict[str, Any]
-    frame: Literal["rows", "facts", "groups"] = "rows"
+    frame: Literal["rows", "facts", "groups", "drift"] = "rows"
     severity: Severity = "critical"
     threshold: str = ""
     name_by: str | None = None
+    told_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,7 @@ class Suite:
 
 
 def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
-    """The checks of a gate for the staged rows and figures.
-
-    Raises:
-        UsageError: `by` names no column and no metadata key.
-    """
+    """The checks of a gate for the staged rows and figures."""
     build: dict[str, Callable[[pd.DataFrame, dict[str, Any], GateSettings], Suite]] = {
         "ingested": _ingested,
         "deduplicated": _deduplicated,
@@ -196,12 +193,16 @@ def _with_shares(rows: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
 
 def _groups(rows: pd.DataFrame, by: str, columns: list[str], min_objects: int) -> pd.DataFrame:
     """Shares of each group that is large enough, one row a group."""
-    keys = rows[by] if by in rows.columns else rows["metadata"].map(lambda text: json.loads(text or "{}").get(by))
-    if by not in rows.columns and len(rows) and keys.isna().all():
-        raise UsageError(f"gates.ingested.by: no object has a column or metadata key {by!r}.")
-    grouped = rows.assign(**{by: keys.fillna("(unknown)").astype(str)}).groupby(by)
+    grouped = rows.assign(**{by: values_of(rows, by).fillna("(unknown)").astype(str)}).groupby(by)
     shares = grouped[columns].mean()
     return shares[grouped.size() >= min_objects].reset_index()
+
+
+def values_of(rows: pd.DataFrame, by: str) -> "pd.Series[Any]":
+    """What rows have in a column, or under a key of their metadata."""
+    if by in rows.columns:
+        return rows[by]
+    return rows["metadata"].map(lambda text: json.loads(text or "{}").get(by))
 
 
 def _any(rows: pd.DataFrame, column: str) -> bool:

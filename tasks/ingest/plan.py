@@ -1,6 +1,7 @@
 """Plan: what is new in a source, cut into batches whose boundaries never change, before any file is read."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.ingest.metadata.catch_up import catch_up
+from tasks.ingest.metadata.describe import DESCRIBED, Describer, described
 from tasks.ingest.settings import IngestSettings
 from tasks.ingest.source import Listing, list_source
 from tasks.store import staging, tables
@@ -40,23 +43,29 @@ class Plan:
     unreadable: tuple[str, ...] = ()
 
 
-def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any]) -> Plan:
+def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any], by: str | None = None) -> Plan:
     """List the source and plan batches of what is new; nothing new, nothing is written.
+
+    What is said of known files since, in a sidecar or a joined file, is recorded on the way.
 
     Args:
         root: where the dataset is.
         source: URI of a folder or a manifest.
         settings: what to take, and how large a batch may be.
         frozen: settings that later stages compute with, kept in the plan.
+        by: a column or metadata key; objects of which it is known before they are read are not mixed in a batch.
 
     Raises:
-        UsageError: the source is not there, cannot be read, or holds nothing to take.
+        UsageError: the source is not there, cannot be read, or holds nothing to take; or a joined file is broken.
     """
-    listing = list_source(source, settings.include, leave_out=root.uri)
+    sidecar = settings.metadata.sidecar
+    listing = list_source(source, settings.include, leave_out=root.uri, sidecar=sidecar)
     if not len(listing.files):
         _refuse_empty(read_log(root), source, listing)
     fresh = _fresh(root, listing.files)
-    for part in _cut(fresh, settings.batch_size, int(settings.batch_bytes)):
+    catch_up(root, source, listing, fresh["uri"].combine_chunks(), settings)
+    fresh = described(fresh, Describer(settings, listing.prefix, listing.sidecars))
+    for part in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
         add_batch(root, source, part, frozen)
     waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
     known = listing.listed - listing.ignored - len(fresh)
@@ -132,6 +141,7 @@ def _as_planned(files: pa.Table, ids: list[str], passes: list[int], deferrals: l
         "byte_size": files["byte_size"],
         "modified_at": modified.cast(pa.timestamp("us", tz="UTC")),
     }
+    columns |= {name: pa.nulls(len(files), PLANNED.field(name).type) for name in DESCRIBED}
     return pa.table(columns, schema=PLANNED)
 
 
@@ -139,15 +149,31 @@ def _pairs(files: pa.Table) -> Iterator[tuple[str, str]]:
     return zip(files["uri"].to_pylist(), files["version"].to_pylist(), strict=True)
 
 
-def _cut(objects: pa.Table, most: int, most_bytes: int) -> Iterator[pa.Table]:
+def cut(objects: pa.Table, by: str | None, most: int, most_bytes: int) -> Iterator[pa.Table]:
+    """Batches of rows as PLANNED, in their order; with `by`, in the order of its values, and no two in one batch."""
+    objects, values = _grouped(objects, by)
     start = total = 0
     for place, size in enumerate(objects["byte_size"].to_pylist()):
-        if place > start and (place - start == most or total + size > most_bytes):
+        full = place - start == most or total + size > most_bytes or values[place] != values[start]
+        if place > start and full:
             yield objects.slice(start, place - start)
             start, total = place, 0
         total += size
     if len(objects) > start:
         yield objects.slice(start)
+
+
+def _grouped(objects: pa.Table, by: str | None) -> tuple[pa.Table, list[str | None]]:
+    """The rows in the order of their values of `by`, those without one last; and the values."""
+    if by is None:
+        return objects, [None] * len(objects)
+    if by in ("sensor_id", "sequence_id"):
+        stated = objects[by].to_pylist()
+    else:
+        stated = [json.loads(text or "{}").get(by) for text in objects["metadata"].to_pylist()]
+    values = [None if value is None else str(value) for value in stated]
+    order = sorted(range(len(values)), key=lambda place: (values[place] is None, values[place] or ""))
+    return objects.take(pa.array(order, pa.int64())), [values[place] for place in order]
 
 
 def _refuse_empty(log: Log, source: str, listing: Listing) -> None:

@@ -1,5 +1,6 @@
 """What became of every object of a batch, against the tables as they are now: sample, copy, reject or deferred."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,21 +9,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.ingest.metadata.overlay import rows_to_record
 from tasks.ingest.shard import staged_version
 from tasks.store import staging, tables
 from tasks.store.commit import Resolved, commit
 from tasks.store.errors import PlanAwayError
-from tasks.store.log import Log
+from tasks.store.log import Batch, Log
 from tasks.store.plans import read_plan
 from tasks.store.reasons import Reject
 from tasks.store.root import Root, open_root
-from tasks.store.schema import OBJECTS, SAMPLES, Table
+from tasks.store.schema import OBJECTS, SAMPLES
 from tasks.store.staging import Staged
+from tasks.store.table import Table
 from tasks.unit import unit
 
 JUDGED = [
-    "object_id", "content_id", "outcome", "reason", "sensor_id", "sequence_id", "metadata", "width", "height",
-    "brightness", "contrast", "sharpness", "entropy", "saturation",
+    "object_id", "content_id", "outcome", "reason", "sensor_id", "sequence_id", "metadata", "captured_at",
+    "width", "height", "brightness", "contrast", "sharpness", "entropy", "saturation",
 ]  # fmt: skip
 """What the gate sees of an object."""
 
@@ -53,7 +56,8 @@ def commit_ingest(root: str, batch: str) -> dict[str, Any]:
                 return Resolved([], {})
             return Resolved([(OBJECTS, objects)], outcome_counts(objects))
         light = _resolved(opened, batch, ["object_id", "content_id", "outcome", "reason"])
-        return Resolved(_final_rows(opened, batch, light), outcome_counts(light))
+        rows = itertools.chain(_final_rows(opened, batch, light), _metadata_rows(opened, log.batches[batch], light))
+        return Resolved(rows, outcome_counts(light))
 
     return commit(opened, batch, "ingest", resolve).counts
 
@@ -104,6 +108,16 @@ def _final_rows(root: Root, batch: str, light: pa.Table) -> Iterator[tuple[Table
             "sample_id": sample_id,
         }
         yield OBJECTS, pa.table(columns).cast(OBJECTS.schema)
+
+
+def _metadata_rows(root: Root, batch: Batch, light: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
+    """What is said of the files besides in their bytes, and what is wrong with that."""
+    planned, _ = read_plan(root, batch.batch_id)
+    has_sample = light.filter(pc.is_in(light["outcome"], value_set=pa.array(["sample", "copy"])))
+    contents = dict(zip(has_sample["object_id"].to_pylist(), has_sample["content_id"].to_pylist(), strict=True))
+    uris = zip(planned["uri"].to_pylist(), planned["object_id"].to_pylist(), strict=True)
+    samples = {uri: contents[name] for uri, name in uris if name in contents}
+    yield from rows_to_record(root, planned, batch.planned.at or datetime.max.replace(tzinfo=UTC), samples)
 
 
 def _discarded(root: Root, batch: str, note: str) -> pa.Table:

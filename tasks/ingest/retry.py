@@ -4,7 +4,11 @@ import datetime
 
 import pyarrow as pa
 
+from tasks.ingest.metadata.describe import Describer, described
+from tasks.ingest.metadata.said import known_of
+from tasks.ingest.plan import cut
 from tasks.ingest.settings import IngestSettings
+from tasks.ingest.source import prefix_of
 from tasks.store import views
 from tasks.store.errors import UsageError
 from tasks.store.ids import object_id
@@ -43,13 +47,17 @@ def rejects(root: Root, reason: str | None, since: str | None) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=PLANNED.append(pa.field("source", pa.string())))
 
 
-def open_again(root: Root, rows: pa.Table, settings: IngestSettings, frozen: dict[str, object]) -> list[str]:
-    """Plan batches of the rejects that `rejects` found; their ids."""
+def open_again(
+    root: Root, rows: pa.Table, settings: IngestSettings, frozen: dict[str, object], by: str | None = None
+) -> list[str]:
+    """Plan batches of the rejects that `rejects` found, as `plan` does; their ids."""
     made = []
     for source in dict.fromkeys(rows["source"].to_pylist()):
         objects = rows.filter(pa.compute.equal(rows["source"], source)).select(PLANNED.names)
-        for start in range(0, len(objects), settings.batch_size):
-            made.append(add_batch(root, source, objects.slice(start, settings.batch_size), frozen))
+        before = {uri: known.said for uri, known in known_of(root, objects["uri"].to_pylist()).items()}
+        objects = described(objects, Describer(settings, prefix_of(source)), before)
+        for part in cut(objects, by, settings.batch_size, int(settings.batch_bytes)):
+            made.append(add_batch(root, source, part, frozen))
     return made
 
 

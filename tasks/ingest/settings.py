@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ByteSize, Field, field_validator
 
+from tasks.ingest.metadata.settings import MetadataSettings
 from tasks.store.settings import StrictModel
 
 PICTURES = [
@@ -29,8 +30,9 @@ class IngestSettings(StrictModel):
     max_bytes: ByteSize = Field(default=ByteSize(2 * 10**9), description="Larger files are rejected.")
     max_pixels: int = Field(default=200_000_000, ge=1, description="Pictures of more pixels are rejected.")
     max_cpu_s: int = Field(default=20, ge=1, description="Processor seconds that decoding one file may take.")
-    keep_gps: bool = Field(default=False, description="Keep the position that EXIF states.")
+    keep_gps: bool = Field(default=False, description="Keep the position that EXIF, sidecars and joined files state.")
     timezone: str = Field(default="UTC", description="Time zone of cameras that record none, as `Europe/Berlin`.")
+    metadata: MetadataSettings = Field(default_factory=MetadataSettings)
 
     @field_validator("timezone")
     @classmethod

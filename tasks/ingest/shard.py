@@ -7,6 +7,7 @@ import pyarrow as pa
 from tasks.image.decode import Undecodable
 from tasks.image.isolation import run_isolated
 from tasks.ingest.measure_file import Job, measure_file, rejected
+from tasks.ingest.metadata.overlay import overlaid
 from tasks.progress import advance
 from tasks.store import staging
 from tasks.store.plans import read_plan
@@ -89,4 +90,4 @@ def _as_staged(planned: pa.Table, rows: list[dict[str, Any]], batch: str) -> pa.
     sizes = pa.chunked_array([measured["byte_size"].combine_chunks().fill_null(-1)])
     columns["byte_size"] = pa.compute.if_else(pa.compute.less(sizes, 0), planned["byte_size"], sizes)
     columns["batch_id"] = pa.repeat(batch, len(rows))
-    return pa.table(columns, schema=STAGED)
+    return overlaid(pa.table(columns, schema=STAGED), planned)

@@ -34,12 +34,16 @@ class Listing:
         files: the others, as LISTED, sorted by URI, no URI twice.
         unreadable: URIs of folders that cannot be read and of names that are wanted but lead to no file, sorted. They
             are not among the files listed.
+        prefix: what the URIs of files below the source begin with.
+        sidecars: JSON files beside the images, as LISTED; they count as ignored.
     """
 
     listed: int
     ignored: int
     files: pa.Table
     unreadable: tuple[str, ...]
+    prefix: str
+    sidecars: pa.Table
 
 
 def refuse_missing_source(source: str) -> None:
@@ -48,8 +52,10 @@ def refuse_missing_source(source: str) -> None:
     _is_folder(to_path(source))
 
 
-def list_source(source: str, include: list[str], *, leave_out: str) -> Listing:
+def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str | None = None) -> Listing:
     """List a source. Nothing below the URI `leave_out` (the root) is looked at, however it is spelt.
+
+    Files that no pattern includes and that end in `sidecar` are sidecars.
 
     Raises:
         UsageError: the source is not there, cannot be read, lies in the root, or is no folder and no text.
@@ -57,11 +63,12 @@ def list_source(source: str, include: list[str], *, leave_out: str) -> Listing:
     storage_for(source)
     path = to_path(source)
     folder = _is_folder(path)
-    prefix = to_uri(path if folder else path.parent).removesuffix("/") + "/"
+    prefix = prefix_of(source)
     pattern = _pattern(include)
     ignored = 0
     parts: list[pa.Table] = [LISTED.empty_table()]
     rows: list[Entry] = []
+    sidecars: list[Entry] = []
     unreadable: list[str] = []
     for found in _walk(source, leave_out) if folder else _named(path, leave_out):
         uri = found if isinstance(found, str) else found.uri
@@ -73,11 +80,21 @@ def list_source(source: str, include: list[str], *, leave_out: str) -> Listing:
             unreadable.append(uri.removesuffix("/"))
         elif not key.endswith("/"):
             ignored += 1
+            if sidecar and key.endswith(sidecar) and isinstance(found, Entry):
+                sidecars.append(found)
         if len(rows) == _CHUNK:
             parts.append(_table(rows))
             rows = []
     files = pa.concat_tables([*parts, _table(rows)]).sort_by("uri")
-    return Listing(ignored + len(files), ignored, files, tuple(sorted(unreadable)))
+    return Listing(
+        ignored + len(files), ignored, files, tuple(sorted(unreadable)), prefix, _table(sidecars).sort_by("uri")
+    )
+
+
+def prefix_of(source: str) -> str:
+    """What the URIs of files below a source begin with; of a manifest, below its folder."""
+    path = to_path(source)
+    return to_uri(path.parent if path.is_file() else path).removesuffix("/") + "/"
 
 
 def _is_folder(path: Path) -> bool:

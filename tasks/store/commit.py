@@ -11,7 +11,8 @@ from tasks.store import staging, tables
 from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, append, read_log, record
 from tasks.store.root import Root
-from tasks.store.schema import TABLES, Table, table_of
+from tasks.store.schema import TABLES, table_of
+from tasks.store.table import Table
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Ids: hashes of what a thing is, never of when or by whom it was seen."""
 
+import json
+
 from blake3 import blake3
 
 
@@ -26,3 +28,8 @@ def object_id(uri: str, version: str, attempt: int) -> str:
 def batch_id(kind: str, members: list[str]) -> str:
     """Id of a batch of `members` (object or sample ids, in order): `kind` and 12 hex digits, readable in a log."""
     return f"{kind}-{make_id(kind, *members)[:12]}"
+
+
+def json_path(key: str) -> str:
+    """The path by which SQL finds a key in a column of JSON, whatever letters the key has."""
+    return f"$.{json.dumps(key, ensure_ascii=False)}"

@@ -21,9 +21,19 @@ PLANNED = pa.schema(
         ("deferrals", pa.int32()),
         ("byte_size", pa.int64()),
         ("modified_at", pa.timestamp("us", tz="UTC")),
+        ("sensor_id", pa.string()),
+        ("sequence_id", pa.string()),
+        ("metadata", pa.string()),
+        ("said", pa.string()),
+        ("doubts", pa.string()),
+        ("sidecar_version", pa.string()),
     ]
 )
-"""One row an object, in the order in which the batch takes them; `deferrals`: passes in a row that did not reach it."""
+"""One row an object, in the order in which the batch takes them.
+
+`deferrals`: passes in a row that did not reach it. From sensor_id on: what path, sidecar and joined file say of it, as
+in the table `metadata`; `doubts`: what is wrong with that, as JSON; all null where nothing says anything.
+"""
 
 
 def plan_uri(root: Root, batch: str) -> str:

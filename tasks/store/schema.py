@@ -1,43 +1,8 @@
 """Every table: its columns, what each means, and its key. Rows are inserted, never changed."""
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-TEXT = pa.string()
-TIME = pa.timestamp("us", tz="UTC")
-JSON = pa.string()
-
-UNENFORCED_KEY = {"lance-schema:unenforced-primary-key": "true"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its Arrow type and what it holds, with its unit."""
-
-    name: str
-    type: pa.DataType
-    doc: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table. `key` names the column that no two rows share."""
-
-    name: str
-    doc: str
-    key: str
-    columns: tuple[Column, ...]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Arrow schema; the key is not null and says so to Lance's conflict detection."""
-        return pa.schema([self._field(column) for column in self.columns])
-
-    def _field(self, column: Column) -> pa.Field:
-        if column.name == self.key:
-            return pa.field(column.name, column.type, nullable=False, metadata=UNENFORCED_KEY)
-        return pa.field(column.name, column.type)
+from tasks.store.table import JSON, TEXT, TIME, Column, Table
 
 
 def embeddings(name: str, dimensions: int) -> Table:
@@ -99,6 +64,7 @@ SAMPLES = Table(
         Column("sequence_id", TEXT, "the recording that it belongs to"),
         Column("lat", pa.float64(), "degrees north; null unless ingest.keep_gps"),
         Column("lon", pa.float64(), "degrees east; null unless ingest.keep_gps"),
+        Column("metadata", JSON, "what is said of the picture: camera, lens, path, sidecar, joined file"),
         Column("brightness", pa.float32(), "mean luma, 0 black to 1 white"),
         Column("contrast", pa.float32(), "standard deviation of luma, 0 to 0.5"),
         Column(
@@ -113,6 +79,28 @@ SAMPLES = Table(
         Column("thumbnail", pa.binary(), "JPEG of the upright picture"),
         Column("batch_id", TEXT, "batch that brought it"),
         Column("ingested_at", TIME, "when it was committed"),
+    ),
+)
+
+METADATA = Table(
+    "metadata",
+    "one row per change of what path, sidecar and joined files say of a file",
+    "metadata_id",
+    (
+        Column("metadata_id", TEXT, "hash of uri and revision"),
+        Column("uri", TEXT, "the file that it is about"),
+        Column("revision", pa.int32(), "0, plus one for each change; views show the highest"),
+        Column("origin", TEXT, "what brought the change: path, sidecar or join"),
+        Column("said", JSON, "what each origin says, by its name"),
+        Column("sidecar_version", TEXT, "version of the sidecar that was read"),
+        Column("metadata", JSON, "all of it by precedence; null for a key that nothing says any more"),
+        Column("sensor_id", TEXT, "the camera"),
+        Column("sequence_id", TEXT, "the recording that it belongs to"),
+        Column("captured_at", TIME, "when it was taken"),
+        Column("captured_on", TIME, "start of the day of the key `date`; counts where no time is known"),
+        Column("lat", pa.float64(), "degrees north; null unless ingest.keep_gps"),
+        Column("lon", pa.float64(), "degrees east; null unless ingest.keep_gps"),
+        Column("created_at", TIME, "when it was written"),
     ),
 )
 
@@ -185,11 +173,11 @@ FINDINGS = Table(
     "finding_id",
     (
         Column("finding_id", TEXT, "hash of sample, kind and what was found"),
-        Column("sample_id", TEXT, "the sample"),
-        Column("kind", TEXT, "what is doubted"),
+        Column("sample_id", TEXT, "the sample; null for metadata of a file that is none"),
+        Column("kind", TEXT, "what is doubted: metadata_missing, metadata_invalid, ..."),
         Column("score", pa.float32(), "higher is more doubtful"),
-        Column("suggestion", JSON, "what it might be instead"),
-        Column("status", TEXT, "open, accepted or dismissed"),
+        Column("suggestion", JSON, "what it might be instead, or what was wrong"),
+        Column("status", TEXT, "open, accepted or dismissed; settled, if what was missing came later"),
         Column("created_at", TIME, "when it was found"),
     ),
 )
@@ -265,6 +253,7 @@ TABLES = {
     for table in (
         OBJECTS,
         SAMPLES,
+        METADATA,
         DUPLICATES,
         SELECTIONS,
         ANNOTATIONS,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.store.root import Root
-from tasks.store.schema import Table
+from tasks.store.table import Table
 
 SLICE_ROWS = 2048
 """Rows a merge: a merge buffers its payload, so slices keep memory flat."""

@@ -22,7 +22,17 @@ TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 
 _NEXT_PASS = "SELECT uri, version, pass FROM every_object WHERE pass > 0"
 
+_WITH_METADATA = """
+    coalesce(m.sensor_id, {row}.sensor_id) AS sensor_id, coalesce(m.sequence_id, {row}.sequence_id) AS sequence_id,
+    CASE WHEN m.metadata IS NULL THEN {row}.metadata
+         ELSE json_merge_patch({row}.metadata, m.metadata) END AS metadata"""
+"""What a row was committed with, and over it what path, sidecar and joined files say of its file by now."""
+
 _DEFINITIONS = {
+    "metadata": """
+        WITH newest AS (SELECT uri, max(revision) AS revision FROM {metadata} WHERE revision > 0 GROUP BY uri)
+        SELECT s.* FROM {metadata} s LEFT JOIN newest n ON s.uri = n.uri
+        WHERE n.revision IS NULL OR s.revision = n.revision""",
     "objects": f"""
         WITH every_object AS (
             SELECT * FROM {{objects}} WHERE batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'objects')
@@ -30,13 +40,26 @@ _DEFINITIONS = {
         newest AS (SELECT uri, version, max(pass) AS pass FROM ({_NEXT_PASS}) GROUP BY uri, version)
         SELECT o.* REPLACE (
             CASE WHEN g.sample_id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
-            CASE WHEN g.sample_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason)
+            CASE WHEN g.sample_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason,
+            {_WITH_METADATA.format(row="o")})
         FROM every_object o
         LEFT JOIN newest n ON o.uri = n.uri AND o.version = n.version
+        LEFT JOIN metadata m ON o.uri = m.uri
         LEFT JOIN {{given_up}} g ON o.sample_id = g.sample_id
         WHERE n.pass IS NULL OR o.pass = n.pass""",
-    "samples": """
-        SELECT * FROM {samples} WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'ingest')""",
+    "samples": f"""
+        SELECT s.* REPLACE (
+            {_WITH_METADATA.format(row="s")},
+            coalesce(m.captured_at + to_milliseconds(coalesce(1000 * s.frame_time_s, 0)::BIGINT), s.captured_at,
+                     m.captured_on) AS captured_at,
+            coalesce(m.lat, s.lat) AS lat, coalesce(m.lon, s.lon) AS lon)
+        FROM {{samples}} s LEFT JOIN metadata m ON s.source_uri = m.uri
+        WHERE s.batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'ingest')""",
+    "findings": """
+        SELECT f.* REPLACE (CASE WHEN EXISTS (
+            SELECT 1 FROM {metadata} m WHERE m.uri = f.suggestion->>'$.uri' AND m.created_at > f.created_at
+            AND list_contains(string_split(m.origin, ', '), f.suggestion->>'$.origin')
+        ) THEN 'settled' ELSE f.status END AS status) FROM {findings} f""",
     "duplicates": """
         SELECT * FROM {duplicates}
         WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')

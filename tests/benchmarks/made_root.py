@@ -16,7 +16,8 @@ from tasks.store import plans, tables
 from tasks.store.commit import Resolved, commit
 from tasks.store.ids import make_id, object_id
 from tasks.store.root import Root, open_root
-from tasks.store.schema import DUPLICATES, OBJECTS, SAMPLES, Table, embeddings
+from tasks.store.schema import DUPLICATES, OBJECTS, SAMPLES, embeddings
+from tasks.store.table import Table
 
 FOLDER = 1000
 DUPLICATE_EVERY = 10
@@ -54,6 +55,7 @@ def _planned(files: pa.Table) -> pa.Table:
     columns["object_id"] = [object_id(uri, version, 0) for uri, version in pairs]
     columns["modified_at"] = pa.repeat(datetime.now(UTC), len(files))
     columns |= {name: pa.repeat(0, len(files)) for name in ("pass", "deferrals")}
+    columns |= {name: pa.nulls(len(files)) for name in plans.PLANNED.names if name not in columns}
     return pa.table({name: columns[name] for name in plans.PLANNED.names}).cast(plans.PLANNED)
 
 

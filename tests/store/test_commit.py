@@ -14,8 +14,9 @@ from tasks.store.commit import Resolved, commit, committed, roll_forward
 from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
-from tasks.store.schema import OBJECTS, SAMPLES, Table, embeddings
+from tasks.store.schema import OBJECTS, SAMPLES, embeddings
 from tasks.store.storage import to_path
+from tasks.store.table import Table
 
 
 def plan(root: Root, batch: str) -> None:
