@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.decisions import decisions
+from flows.metadata import metadata
 from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
 from flows.outputs import outputs
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
@@ -207,6 +208,7 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
 
 app.add_typer(decisions)
 app.add_typer(outputs)
+app.add_typer(metadata, name="metadata")
 
 
 def main() -> None:

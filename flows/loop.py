@@ -95,6 +95,8 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
         away = outcome.planned.unreadable
         if away:
             outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")
+        if outcome.planned.described:
+            outcome.notes.append(f"Of {outcome.planned.described} known files there is new metadata.")
         return _go_on(root, settings, outcome, select=select, report=report)
 
 

@@ -86,9 +86,19 @@ def _read(place: str) -> dict[str, Any]:
         raise UsageError(f"The settings {place} are no YAML: {where}") from error
     if not isinstance(stated, dict):
         raise UsageError(f"The settings {place} hold no names and values, as `source: /data/photos`.")
-    for name in ("source", "root"):
-        if isinstance(stated.get(name), str) and "://" not in stated[name]:
-            stated[name] = os.path.join(os.path.dirname(os.path.abspath(place)), os.path.expanduser(stated[name]))
+    for names in (("source",), ("root",), ("ingest", "metadata", "join")):
+        group = _group(stated, names[:-1])
+        told = group.get(names[-1])
+        if isinstance(told, str) and "://" not in told:
+            group[names[-1]] = os.path.join(os.path.dirname(os.path.abspath(place)), os.path.expanduser(told))
+    return stated
+
+
+def _group(stated: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of a group, as far as they are stated."""
+    for name in names:
+        inner = stated.get(name)
+        stated = inner if isinstance(inner, dict) else {}
     return stated
 
 

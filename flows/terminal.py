@@ -200,6 +200,8 @@ def show_status(found: dict[str, Any]) -> None:
             "older settings",
             f"{found['objects_of_older_settings']:,} objects were planned with other settings",
         )
+    if found["findings"]:
+        table.add_row("findings", ", ".join(f"{number:,} {kind}" for kind, number in found["findings"].items()))
     if found["oldest_waiting"]:
         table.add_row("waiting since", found["oldest_waiting"])
     if found["last_commit"]:

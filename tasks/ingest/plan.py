@@ -33,6 +33,7 @@ class Plan:
         new: objects planned now.
         batches: ids of all batches of objects that stand before a stage, in the order in which they were planned.
         unreadable: places in the source that cannot be read; they are not among the files listed.
+        described: known files of which something else is said now, in a sidecar or a joined file, than before.
     """
 
     listed: int
@@ -41,6 +42,7 @@ class Plan:
     new: int
     batches: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
+    described: int = 0
 
 
 def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any], by: str | None = None) -> Plan:
@@ -63,13 +65,13 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
     if not len(listing.files):
         _refuse_empty(read_log(root), source, listing)
     fresh = _fresh(root, listing.files)
-    catch_up(root, source, listing, fresh["uri"].combine_chunks(), settings)
+    again = catch_up(root, source, listing, fresh["uri"].combine_chunks(), settings)
     fresh = described(fresh, Describer(settings, listing.prefix, listing.sidecars))
     for part in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
         add_batch(root, source, part, frozen)
     waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
     known = listing.listed - listing.ignored - len(fresh)
-    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting, listing.unreadable)
+    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting, listing.unreadable, again)
 
 
 def _fresh(root: Root, files: pa.Table) -> pa.Table:

@@ -49,6 +49,7 @@ def status(root: Root, settings_hash: str) -> dict[str, Any]:
         "model": (choices.recall(root, "embed.model") or {}).get("name"),
         "open": [batch.batch_id for batch in log.open_batches if not batch.held],
         "held": held,
+        "findings": {row["kind"]: row["n"] for row in _rows(connection, _FINDINGS)},
         "verdicts": _rows(connection, _VERDICTS),
         "objects_of_older_settings": sum(older),
         "oldest_waiting": _text(counts["oldest_waiting"]),
@@ -64,6 +65,8 @@ _COUNTS = """
     (SELECT count(DISTINCT sample_id) FROM selections) AS selected,
     (SELECT count(DISTINCT sample_id) FROM labels) AS labelled,
     (SELECT min(modified_at) FROM objects WHERE outcome IN ('pending', 'held')) AS oldest_waiting"""
+
+_FINDINGS = "SELECT kind, count(*) AS n FROM findings WHERE status = 'open' GROUP BY kind ORDER BY kind"
 
 _VERDICTS = """
     SELECT subject, transition, count(*) AS expectations, count(*) FILTER (NOT success) AS failed,

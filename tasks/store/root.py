@@ -12,7 +12,7 @@ from typing import Any
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Storage, join, storage_for, to_path, to_uri
 
-FORMAT = 1
+FORMAT = 2
 """Layout of the root. A root of another format is refused, never guessed at."""
 
 DEFAULT_THUMBNAIL_PX = 256

@@ -26,7 +26,7 @@ def unit(count: int, dimensions: int, seed: int, centres: int = 6) -> np.ndarray
 
 def pool_of(vectors: np.ndarray, chosen: np.ndarray | None = None, **columns: list[object]) -> Pool:
     names = [f"{place:04d}" for place in range(len(vectors))]
-    table = pa.table({"sample_id": names, "tags": [[] for _ in names], **columns})
+    table = pa.table({"sample_id": names, "tags": [[] for _ in names], "metadata": ["{}"] * len(names), **columns})
     return Pool(table, vectors, np.zeros((0, vectors.shape[1]), np.float32) if chosen is None else chosen)
 
 
@@ -130,6 +130,13 @@ def test_threshold__keeps_the_range_and_drops_what_has_no_value() -> None:
     pool = pool_of(unit(4, 4, 1), sharpness=[0.1, 0.2, None, 0.3])
     assert Threshold(column="sharpness", at_least=0.15).keep(pool).tolist() == [False, True, False, True]
     assert Threshold(column="sharpness", at_least=0.1, at_most=0.2).keep(pool).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("column", ["heat", "metadata.heat"])
+def test_threshold__of_a_key_of_the_metadata(column: str) -> None:
+    said = ['{"heat": 3}', '{"heat": "7.5"}', '{"heat": "mild"}', '{"heat": null}', None, '{"heat": 20}']
+    pool = pool_of(unit(6, 4, 0), metadata=said)
+    assert Threshold(column=column, at_least=3, at_most=7.5).keep(pool).tolist() == [True, True] + [False] * 4
 
 
 @pytest.mark.parametrize("column", ["sample_id", "nothing"])

@@ -135,25 +135,25 @@ def _record(
     join: Joined | None = None,
     sidecars: bool = False,
 ) -> int:
-    """Write rows of metadata and findings of files; how many rows of metadata that were."""
+    """Write findings, then rows of metadata of files, by which they count as read; how many of these that were."""
     made = 0
     for part in _chunks(uris):
         accounts = describer.accounts(part, path=path, join=join)
         if sidecars:
             describer.add_sidecars(accounts)
-        made += _write(root, accounts)
         now = datetime.now(UTC)
         doubts = findings(accounts, _samples_of(root, accounts), now)
         if len(doubts):
             write(root, FINDINGS.name, doubts)
+        made += _write(root, accounts, now)
     return made
 
 
-def _write(root: Root, accounts: Mapping[str, Account]) -> int:
+def _write(root: Root, accounts: Mapping[str, Account], now: datetime) -> int:
     """Insert what changed, again and again while somebody else inserts about the same files."""
     made = 0
     while True:
-        rows = changes(accounts, known_of(root, accounts), datetime.now(UTC))
+        rows = changes(accounts, known_of(root, accounts), now)
         written = write(root, METADATA.name, rows) if len(rows) else 0
         made += written
         if written == len(rows):

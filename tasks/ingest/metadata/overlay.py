@@ -72,8 +72,8 @@ def _laid_over(row: dict[str, Any], said: dict[str, Any] | None) -> dict[str, An
 def _newest(account: Account, known: Known | None, planned_at: datetime) -> Account:
     if known is None or known.created_at <= planned_at:
         return account
-    version = known.sidecar_version or account.sidecar_version
-    return Account({**account.said, **known.said}, account.doubts, version)
+    doubts = [doubt for doubt in account.doubts if doubt.kind != "metadata_missing" or not known.has(doubt.origin)]
+    return Account({**account.said, **known.said}, doubts, known.sidecar_version or account.sidecar_version)
 
 
 def _says_more_than_path(account: Account) -> bool:

@@ -41,6 +41,10 @@ class Known:
     keys: frozenset[str]
     created_at: datetime
 
+    def has(self, origin: str) -> bool:
+        """Whether path, sidecar or some joined file says anything."""
+        return any(name.partition(" ")[0] == origin for name in self.said)
+
 
 @dataclass
 class Account:

@@ -29,11 +29,11 @@ PLACES = {
 MOST_LEVELS = 16
 """Values nested deeper are not taken."""
 
-_INT = re.compile(r"-?(0|[1-9]\d{0,17})")
-_FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
+_INT = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+_FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _PAIR = re.compile(r"[+-]?\d{1,3}\.\d{3,}[^\d.]{1,5}\d{1,3}\.\d{3,}")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
