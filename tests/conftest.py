@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from tasks.store.root import Root, open_root
+from tests import buckets
+from tests.buckets import Buckets, Faults
 from tests.made import Maker
+
+PROXY = buckets.reserve()
 
 DATA = Path(os.environ.get("WINNOW_TEST_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 
@@ -28,6 +32,22 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     yield
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Buckets]:
+    """An S3 endpoint, started once."""
+    with buckets.serving(PROXY) as serving:
+        yield serving
+
+
+@pytest.fixture
+def s3(endpoint: Buckets) -> Iterator[Buckets]:
+    """The S3 endpoint, without faults."""
+    endpoint.faults = Faults()
+    endpoint.seen.clear()
+    yield endpoint
+    endpoint.faults = Faults()
 
 
 @pytest.fixture

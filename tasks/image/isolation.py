@@ -21,11 +21,12 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from tasks.image import decode
+from tasks.store.errors import WinnowError
 from tasks.store.reasons import Reject
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Limits = tuple[int, int]
+Run = Callable[[Sequence[Any]], list[Any]]
 
 CHUNK = 16
 """Jobs a message: few enough to spread, enough to make the messages cheap."""
@@ -36,6 +37,9 @@ _BYTES_A_PIXEL = 16
 _LEAST_BYTES = 512 * 2**20
 """What a decoder may need for a small picture too: its libraries, their threads and tables."""
 
+_AHEAD_BYTES = 1024 * 2**20
+"""What fetching ahead adds: contents, and the addresses that its threads reserve and hardly use."""
+
 
 def run_isolated(
     work: Callable[[Job], Result],
@@ -44,6 +48,7 @@ def run_isolated(
     max_pixels: int,
     max_cpu_s: int,
     workers: int | None = None,
+    ahead: Callable[[Sequence[Job]], None] | None = None,
 ) -> Iterator[list[Result | decode.Undecodable]]:
     """What `work` makes of every job, in order, a chunk at a time; Undecodable where it failed or killed its process.
 
@@ -53,10 +58,19 @@ def run_isolated(
         max_pixels: of one picture; sets the memory that a process may take, 512 MiB at least.
         max_cpu_s: processor seconds that one job may take.
         workers: processes; one a processor if None.
+        ahead: a function of a module, called in the process with the jobs of a chunk before the work on them begins.
+
+    Raises:
+        WinnowError: `work` raised it: it is about no job, but about all of them.
     """
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
-    limits = (max(max_pixels * _BYTES_A_PIXEL, _LEAST_BYTES), max_cpu_s)
-    yield from _crew(workers or os.cpu_count() or 1).run(work, chunks, limits)
+    limits = (max(max_pixels * _BYTES_A_PIXEL, _LEAST_BYTES) + (_AHEAD_BYTES if ahead else 0), max_cpu_s)
+    run = functools.partial(_run_all, work, ahead, limits)
+    for results in _crew(workers or os.cpu_count() or 1).run(run, chunks, max_cpu_s):
+        for result in results:
+            if isinstance(result, WinnowError):
+                raise result
+        yield results
 
 
 class _Died(Exception):
@@ -104,15 +118,15 @@ class _Crew:
         for _ in range(workers):
             self._idle.put(_Worker(context))
 
-    def run(self, work: Callable[[Job], Any], chunks: list[Sequence[Job]], limits: Limits) -> Iterator[list[Any]]:
-        return self._threads.map(lambda chunk: self._run_chunk(work, chunk, limits), chunks)
+    def run(self, run: Run, chunks: list[Sequence[Any]], max_cpu_s: int) -> Iterator[list[Any]]:
+        return self._threads.map(lambda chunk: self._run_chunk(run, chunk, max_cpu_s), chunks)
 
-    def _run_chunk(self, work: Callable[[Job], Any], chunk: Sequence[Job], limits: Limits) -> list[Any]:
+    def _run_chunk(self, run: Run, chunk: Sequence[Any], max_cpu_s: int) -> list[Any]:
         worker = self._idle.get()
         try:
-            return worker.ask(work, chunk, limits)
+            return worker.ask(run, chunk)
         except _Died:
-            return [_run_alone(worker, work, job, limits) for job in chunk]
+            return [_run_alone(worker, run, job, max_cpu_s) for job in chunk]
         finally:
             self._idle.put(worker)
 
@@ -123,12 +137,12 @@ def _crew(workers: int) -> _Crew:
     return _Crew(workers)
 
 
-def _run_alone(worker: _Worker, work: Callable[[Job], Any], job: Job, limits: Limits) -> Any:
+def _run_alone(worker: _Worker, run: Run, job: Any, max_cpu_s: int) -> Any:
     try:
-        return worker.ask(work, [job], limits)[0]
+        return worker.ask(run, [job])[0]
     except _Died as died:
         if died.exitcode == -signal.SIGXCPU:
-            return decode.Undecodable(Reject.CPU_LIMIT, f"more than {limits[1]} s")
+            return decode.Undecodable(Reject.CPU_LIMIT, f"more than {max_cpu_s} s")
         return decode.Undecodable(Reject.DECODER_CRASH, f"the decoder ended with {_ending(died.exitcode)}")
 
 
@@ -162,14 +176,21 @@ def _serve(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
-            work, jobs, limits = pipe.recv()
-            pipe.send(_run_all(work, jobs, limits))
+            run, jobs = pipe.recv()
+            pipe.send(run(jobs))
         except (EOFError, OSError):
             return
 
 
-def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: Limits) -> list[Any]:
+def _run_all(
+    work: Callable[[Job], Result],
+    ahead: Callable[[Sequence[Job]], None] | None,
+    limits: tuple[int, int],
+    jobs: Sequence[Job],
+) -> list[Any]:
     _limit_memory(limits[0])
+    if ahead:
+        ahead(jobs)
     results: list[Any] = []
     for job in jobs:
         _limit_cpu(limits[1])
@@ -177,6 +198,8 @@ def _run_all(work: Callable[[Job], Result], jobs: Sequence[Job], limits: Limits)
             results.append(work(job))
         except MemoryError as error:
             results.append(decode.Undecodable(Reject.MEMORY_LIMIT, str(error) or "out of memory"))
+        except WinnowError as error:
+            return [*results, error]
         except Exception as error:  # one picture that no library foresaw must not fail the others
             results.append(decode.Undecodable(Reject.DAMAGED, f"{type(error).__name__}: {error}"))
     return results

@@ -2,6 +2,7 @@
 
 import json
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.image.ringhash import ring_hash
 from tasks.store.errors import Unreachable
 from tasks.store.ids import content_id
 from tasks.store.reasons import MAX_DEFERRALS, Reject
-from tasks.store.storage import storage_for
+from tasks.store.storage import read_ahead, storage_for
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def measure_file(job: Job) -> dict[str, Any]:
         return known | {"outcome": "sample"} | _columns(content, job)
     except Undecodable as error:
         return known | rejected(error.reason, error.detail)
+
+
+def fetch_ahead(jobs: Sequence[Job]) -> None:
+    """Have the files that come next fetched while one is decoded."""
+    read_ahead((job.uri, job.version, job.byte_size) for job in jobs if job.byte_size <= job.max_bytes)
 
 
 def rejected(reason: Reject, detail: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import pyarrow as pa
 
 from tasks.image.decode import Undecodable
 from tasks.image.isolation import run_isolated
-from tasks.ingest.measure_file import Job, measure_file, rejected
+from tasks.ingest.measure_file import Job, fetch_ahead, measure_file, rejected
 from tasks.ingest.metadata.overlay import overlaid
 from tasks.progress import advance
 from tasks.store import staging
 from tasks.store.plans import read_plan
 from tasks.store.root import Root, open_root
 from tasks.store.schema import OBJECTS, SAMPLES
+from tasks.store.storage import in_bucket
 from tasks.unit import unit
 
 REVISION = 3
@@ -76,7 +77,8 @@ def _measure(root: Root, planned: list[dict[str, Any]], settings: dict[str, Any]
     ]
     rows: list[dict[str, Any]] = []
     limits = {"max_pixels": settings["max_pixels"], "max_cpu_s": settings["max_cpu_s"]}
-    for done in run_isolated(measure_file, jobs, workers=workers, **limits):
+    ahead = fetch_ahead if any(in_bucket(job.uri) for job in jobs) else None
+    for done in run_isolated(measure_file, jobs, workers=workers, ahead=ahead, **limits):
         rows += [rejected(row.reason, row.detail) if isinstance(row, Undecodable) else row for row in done]
         advance("ingest", len(done))
     return rows

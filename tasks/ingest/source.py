@@ -1,19 +1,18 @@
-"""What lies in a source: a folder, or a manifest (a text file of URIs or paths, one a line)."""
+"""What lies in a source: a folder, a prefix in a bucket, or a manifest of files."""
 
 import fnmatch
-import functools
 import os
 import re
 import stat
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
+from tasks.ingest.manifest import folder_of, lies_in, named_files, no_manifest, unreadable_source
 from tasks.store.errors import Unreachable, UsageError
-from tasks.store.storage import Entry, storage_for, to_path, to_uri
+from tasks.store.storage import Entry, Storage, in_bucket, shown, storage_for, to_key, to_path
 
 LISTED = pa.schema(
     [("uri", pa.string()), ("version", pa.string()), ("byte_size", pa.int64()), ("modified_at", pa.float64())]
@@ -21,7 +20,6 @@ LISTED = pa.schema(
 """One row a file: URI, version, bytes, seconds since the epoch."""
 
 _CHUNK = 65_536
-MANIFEST_BYTES = 10**9
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Listing:
 
 def refuse_missing_source(source: str) -> None:
     """Notice at once, before anything is made, that there is nothing to list. Raises UsageError."""
-    storage_for(source)
-    _is_folder(to_path(source))
+    if _is_folder(source) and in_bucket(source):
+        next(storage_for(source).names(source), None)
 
 
 def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str | None = None) -> Listing:
@@ -60,9 +58,7 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
     Raises:
         UsageError: the source is not there, cannot be read, lies in the root, or is no folder and no text.
     """
-    storage_for(source)
-    path = to_path(source)
-    folder = _is_folder(path)
+    folder = _is_folder(source)
     prefix = prefix_of(source)
     pattern = _pattern(include)
     ignored = 0
@@ -70,7 +66,7 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
     rows: list[Entry] = []
     sidecars: list[Entry] = []
     unreadable: list[str] = []
-    for found in _walk(source, leave_out) if folder else _named(path, leave_out):
+    for found in _walk(source, leave_out) if folder else named_files(source, leave_out):
         uri = found if isinstance(found, str) else found.uri
         key = urllib.parse.unquote(uri.removeprefix(prefix))
         wanted = not _hidden(key) and (key.endswith("/") or _included(key, pattern))
@@ -93,11 +89,15 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
 
 def prefix_of(source: str) -> str:
     """What the URIs of files below a source begin with; of a manifest, below its folder."""
+    return (source if _is_folder(source) else folder_of(source)).removesuffix("/") + "/"
+
+
+def _is_folder(source: str) -> bool:
+    """Whether the source is a folder, or a prefix in a bucket, and no manifest. Raises UsageError if it is neither."""
+    storage = storage_for(source)
+    if in_bucket(source):
+        return not to_key(source)[1] or not _is_object(storage, source)
     path = to_path(source)
-    return to_uri(path.parent if path.is_file() else path).removesuffix("/") + "/"
-
-
-def _is_folder(path: Path) -> bool:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -105,67 +105,37 @@ def _is_folder(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"There is no source at {path}: name a folder or a text file of paths.") from error
     except OSError as error:
-        raise _unreadable(path, error.strerror) from error
+        raise unreadable_source(source, error.strerror) from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-        raise _no_manifest(path)
+        raise no_manifest(source)
     return stat.S_ISDIR(mode)
 
 
-def _unreadable(path: Path, why: str | None) -> UsageError:
-    return UsageError(f"The source {path} cannot be read ({why}). Ask for access, or run as its owner.")
-
-
-def _no_manifest(path: Path) -> UsageError:
-    return UsageError(f"The source {path} is neither a folder nor a text file of paths, one a line.")
+def _is_object(storage: Storage, uri: str) -> bool:
+    """What cannot be told from a head is told by the listing."""
+    try:
+        storage.stat(uri)
+    except Unreachable:
+        return False
+    return True
 
 
 def _walk(source: str, root: str) -> Iterator[Entry | str]:
-    if _lies_in(to_path(source), to_path(root)):
-        raise UsageError(f"The source {to_path(source)} lies in the root: name a folder outside of it.")
+    if lies_in(source, root):
+        raise UsageError(f"The source {shown(source)} lies in the root: name a folder outside of it.")
     for found in storage_for(source).list(source, root):
         if found == source.removesuffix("/") + "/":
-            raise _unreadable(to_path(source), "it broke off")
+            raise unreadable_source(source, "it broke off")
         yield found
 
 
-def _named(manifest: Path, root: str) -> Iterator[Entry]:
-    """What a manifest names, once each, but for what lies in the root."""
-    outside = functools.cache(lambda folder: not _lies_in(folder, to_path(root)))
-    for uri in _manifest(manifest):
-        if not uri.startswith("file://") or outside(to_path(uri).parent):
-            yield _stated(uri)
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def _manifest(path: Path) -> dict[str, None]:
-    """Its URIs, in order. Names keep their blanks, and whatever else a line may hold."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig") if path.stat().st_size < MANIFEST_BYTES else None
-    except UnicodeDecodeError:
-        text = None
-    except OSError as error:
-        raise _unreadable(path, error.strerror) from error
-    if text is None or "\0" in text:
-        raise _no_manifest(path)
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    names = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
-    return dict.fromkeys(to_uri(name.strip() if "://" in name else path.parent / name) for name in names)
-
-
-def _stated(uri: str) -> Entry:
-    """A manifest names its files: one that is not there is an object that cannot be reached, not one to ignore."""
-    try:
-        return storage_for(uri).stat(uri)
-    except Unreachable:
-        return Entry(uri, "missing", 0, 0.0)
-
-
 def _hidden(key: str) -> bool:
-    """Whether a name in a path below the source has a dot first; of what a manifest names elsewhere only the last."""
-    return "/." in "/" + (key.rpartition("/")[2] if "://" in key else key)
+    """Whether a name in a path below the source has a dot first; of what a manifest names elsewhere only the last.
+
+    The keys of a bucket may have `.` and `..` in their paths, which mean nothing there.
+    """
+    names = [key.rpartition("/")[2]] if "://" in key else key.split("/")
+    return any(name[:1] == "." and name not in (".", "..") for name in names)
 
 
 def _included(key: str, pattern: re.Pattern[str]) -> bool:

@@ -25,7 +25,7 @@ class Unreachable(Exception):
     """An object that could not be read now; says nothing about its bytes, so the object is deferred.
 
     Attributes:
-        reason: `not_found`, `permission`, `changed` or `io_error`.
+        reason: `not_found`, `permission`, `changed`, `archived` or `io_error`.
         detail: what the system said.
     """
 

@@ -124,10 +124,14 @@ def read_log(root: Root) -> Log:
 
 
 def append(root: Root, log: Log, event: Event) -> bool:
-    """Append an event behind the last one of `log`; False if somebody else was first, then read and decide again."""
+    """Append an event behind the last one of `log`; False if somebody else was first, then read and decide again.
+
+    A bucket may take the row and its answer may be lost; then the row was there when it was inserted again.
+    """
     row = {**event.__dict__, "seq": log.last + 1, "counts": json.dumps(event.counts, sort_keys=True)}
     row |= {"by": event.by or who(), "at": datetime.now(UTC)}
-    return tables.insert(root, BATCHES, pa.Table.from_pylist([row], schema=BATCHES.schema)) == 1
+    inserted = tables.insert(root, BATCHES, pa.Table.from_pylist([row], schema=BATCHES.schema))
+    return inserted == 1 or _as_event(row) in read_log(root).events
 
 
 def record(root: Root, decide: Callable[[Log], Event | None]) -> Event | None:
@@ -143,13 +147,17 @@ def record(root: Root, decide: Callable[[Log], Event | None]) -> Event | None:
 
 
 def _as_log(rows: list[dict[str, Any]]) -> Log:
-    events = tuple(Event(**{**row, "counts": json.loads(row["counts"] or "{}")}) for row in rows)
+    events = tuple(_as_event(row) for row in rows)
     by_batch: dict[str, list[Event]] = {event.batch_id: [] for event in events if event.event == "planned"}
     for event in events:
         by_batch[event.batch_id].append(event)
     planned = {batch: next(event for event in about if event.event == "planned") for batch, about in by_batch.items()}
     batches = {batch: Batch(planned[batch], tuple(about)) for batch, about in by_batch.items()}
     return Log(events, MappingProxyType(batches))
+
+
+def _as_event(row: dict[str, Any]) -> Event:
+    return Event(**{**row, "counts": json.loads(row["counts"] or "{}")})
 
 
 _last_read: tuple[tuple[str, int, str | None] | None, Log] = (None, _as_log([]))

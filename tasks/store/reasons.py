@@ -37,6 +37,8 @@ class Deferral(StrEnum):
     """Reading it is not allowed."""
     CHANGED = "changed"
     """It was written to between listing and reading; the new version is an object of its own."""
+    ARCHIVED = "archived"
+    """The bucket keeps it in an archive, and it was not restored."""
     IO_ERROR = "io_error"
     """The store failed: network, disk, mount."""
 

@@ -3,14 +3,16 @@
 import errno
 import json
 import os
+import sys
 import unicodedata
+import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.store.errors import Unreachable, UsageError
-from tasks.store.storage import Storage, join, storage_for, to_path, to_uri
+from tasks.store.storage import Storage, in_bucket, join, shown, storage_for, to_path, to_uri
 
 FORMAT = 2
 """Layout of the root. A root of another format is refused, never guessed at."""
@@ -45,14 +47,11 @@ class Root:
 
     def table_location(self, name: str) -> str:
         """Where Lance finds the table of that name."""
-        return str(to_path(self.at("tables", f"{name}.lance")))
+        return shown(self.at("tables", f"{name}.lance"))
 
     def table_names(self) -> list[str]:
         """Every table that was ever written, by name."""
-        try:
-            found = os.listdir(to_path(self.at("tables")))
-        except FileNotFoundError:
-            return []
+        found = self.storage.names(self.at("tables"))
         return sorted(name.removesuffix(".lance") for name in found if name.endswith(".lance") and name[0] != ".")
 
 
@@ -73,7 +72,7 @@ def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_
         if not create:
             raise UsageError(f"There is no root at {uri}: `winnow run SOURCE --root ...` makes one.") from error
         _refuse_control_characters(uri)
-        strangers = _strangers(uri)
+        strangers = _has_strangers(uri)
         fresh = {"format": FORMAT, "thumbnail_px": thumbnail_px or DEFAULT_THUMBNAIL_PX}
         if not strangers:
             _create_marker(storage, marker, fresh)
@@ -85,12 +84,25 @@ def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_
 def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
     """Be the one run that plans and commits in the root; wait for another to end.
 
-    Speed rests on it, safety does not: commits are safe among writers that ignore it. A process that dies lets go.
+    Speed rests on it, safety does not: commits are safe among writers that ignore it. A process that dies lets go, in
+    a bucket after a few seconds.
     `waiting` is printed to stderr, once, if there is somebody to wait for.
 
     Raises:
         UsageError: the root may not be written.
     """
+    with _held_in_bucket(root, waiting) if in_bucket(root.uri) else _held_in_folder(root, waiting):
+        yield
+
+
+def _held_in_bucket(root: Root, waiting: str | None) -> AbstractContextManager[None]:
+    from tasks.store.lease import leased
+
+    return leased(root.at(".lock"), lambda: _tell(waiting))
+
+
+@contextmanager
+def _held_in_folder(root: Root, waiting: str | None) -> Iterator[None]:
     from filelock import FileLock
 
     lock = FileLock(to_path(root.at(".lock")), is_singleton=True, thread_local=False)
@@ -107,31 +119,31 @@ def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
 
 
 def _acquire(lock: Any, waiting: str | None) -> None:
-    import sys
-
     from filelock import Timeout
 
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        if waiting:
-            sys.stderr.write(waiting + "\n")
+        _tell(waiting)
         lock.acquire()
+
+
+def _tell(waiting: str | None) -> None:
+    if waiting:
+        sys.stderr.write(waiting + "\n")
 
 
 def _refuse_control_characters(uri: str) -> None:
     """Lines of a log, a page and a terminal name the root; no line break or bell may hide in it."""
-    path = str(to_path(uri))
+    path = urllib.parse.unquote(shown(uri)) if in_bucket(uri) else shown(uri)
     if any(unicodedata.category(letter) == "Cc" for letter in path):
         raise UsageError(f"The root {path!r} has a control character in its name; name another folder.")
 
 
-def _strangers(uri: str) -> list[str]:
-    """What else lies where a root is to be made."""
+def _has_strangers(uri: str) -> bool:
+    """Whether something else lies where a root is to be made."""
     try:
-        return [name for name in os.listdir(to_path(uri)) if name != "winnow.yaml" and name[0] != "."]
-    except FileNotFoundError:
-        return []
+        return any(name != "winnow.yaml" and name[0] != "." for name in storage_for(uri).names(uri))
     except NotADirectoryError as error:
         raise UsageError(
             f"The root {uri} is a file, or below one; name a folder that is empty or not there yet."

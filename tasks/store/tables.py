@@ -1,12 +1,11 @@
 """Lance tables: open, insert what is new, look rows up by key. Only `commit` and the log call `insert`."""
 
-import errno
-import os
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator
+import functools
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.store.root import Root
+from tasks.store.storage import in_bucket, join
 from tasks.store.table import Table
 
 SLICE_ROWS = 2048
@@ -25,17 +25,28 @@ LOGS = ("batches", "gates")
 MOST_FRAGMENTS = 64
 """A log in more fragments is compacted: every insert makes one, and every read opens all."""
 
+_CACHE_BYTES = 256 * 2**20
+
+Answer = TypeVar("Answer")
+
 
 def open_table(root: Root, name: str) -> Any | None:
     """The newest version of a table as a `lance.LanceDataset`; None if it was never written."""
     import lance
 
+    place = root.table_location(name)
     try:
-        return lance.dataset(root.table_location(name))
+        return _persist(root, lambda: lance.dataset(place, **_access(root)))
     except ValueError as error:
         if "was not found" in str(error):
             return None
         raise
+
+
+def open_tables(root: Root, names: Sequence[str]) -> list[Any]:
+    """Several tables, as `open_table` gives them: side by side, since a bucket lets wait for each."""
+    with ThreadPoolExecutor(len(names)) as pool:
+        return list(pool.map(functools.partial(open_table, root), names))
 
 
 def insert(root: Root, table: Table, rows: pa.Table) -> int:
@@ -45,19 +56,26 @@ def insert(root: Root, table: Table, rows: pa.Table) -> int:
     Lance, and the merge leaves indexes out, since with an index on the key concurrent merges double rows.
     """
     rows = drop_repeated(rows, table.key)
-    dataset = open_table(root, table.name) or _create(root, table)
+    dataset = open_table(root, table.name)
+    if dataset is None:
+        dataset = _create(root, table)
     inserted = 0
     for start in range(0, len(rows), SLICE_ROWS):
-        part = rows.slice(start, SLICE_ROWS)
-        known = existing(dataset, table.key, part[table.key])
-        part = part.filter(pc.invert(pc.is_in(part[table.key], value_set=known)))
-        if len(part):
-            merge = dataset.merge_insert(table.key).when_not_matched_insert_all()
-            result = merge.use_index(False).conflict_retries(10).execute(part.cast(table.schema))
-            inserted += int(result["num_inserted_rows"])
+        part = rows.slice(start, SLICE_ROWS).cast(table.schema)
+        inserted += _persist(root, functools.partial(_merge, dataset, table.key, part))
     if table.name in LOGS and len(dataset.get_fragments()) > MOST_FRAGMENTS:
-        _compact(dataset)
+        _persist(root, functools.partial(_compact, dataset))
     return inserted
+
+
+def _merge(dataset: Any, key: str, rows: pa.Table) -> int:
+    """Merge what is not there yet; done again after an error whose commit went through, it inserts nothing."""
+    known = existing(dataset, key, rows[key])
+    rows = rows.filter(pc.invert(pc.is_in(rows[key], value_set=known)))
+    if not len(rows):
+        return 0
+    merge = dataset.merge_insert(key).when_not_matched_insert_all()
+    return int(merge.use_index(False).conflict_retries(10).execute(rows)["num_inserted_rows"])
 
 
 def drop_repeated(rows: pa.Table, key: str) -> pa.Table:
@@ -112,22 +130,20 @@ def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
 
 
 def _create(root: Root, table: Table) -> Any:
-    """Make an empty table beside and move it into place, so that exactly one of several makers succeeds.
+    """Make an empty table elsewhere and copy it, its manifest last and unless one is there: one of several makers wins.
 
     Lance's own `create` turns into an overwrite when two of them race, and takes along what was inserted in between.
     """
     import lance
 
-    location = Path(root.table_location(table.name))
-    beside = location.with_name(f".{uuid.uuid4().hex}.lance")
-    lance.write_dataset(table.schema.empty_table(), str(beside), mode="create")
-    try:
-        os.rename(beside, location)
-    except OSError as error:
-        shutil.rmtree(beside)
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-    return lance.dataset(str(location))
+    with tempfile.TemporaryDirectory() as made:
+        lance.write_dataset(table.schema.empty_table(), made, mode="create")
+        files = [path for path in Path(made).rglob("*") if path.is_file()]
+        manifests = [path for path in files if path.suffix == ".manifest"]
+        for path in [*(set(files) - set(manifests)), *manifests]:
+            uri = join(root.at("tables", f"{table.name}.lance"), *path.relative_to(made).parts)
+            (root.storage.create if path in manifests else root.storage.write)(uri, path.read_bytes())
+    return open_table(root, table.name)
 
 
 def _compact(dataset: Any) -> None:
@@ -141,3 +157,28 @@ def _compact(dataset: Any) -> None:
 
 def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _persist(root: Root, ask: Callable[[], Answer]) -> Answer:
+    """Lance gives up at once when the listing of a bucket breaks off, and after a while at other failures."""
+    if not in_bucket(root.uri):
+        return ask()
+    from tasks.store import s3
+
+    return s3.persist(ask)
+
+
+def _access(root: Root) -> dict[str, Any]:
+    """How Lance gets at the tables: of a bucket it keeps manifests and connections from one opening to the next."""
+    if not in_bucket(root.uri):
+        return {}
+    from tasks.store import s3
+
+    return {"storage_options": s3.lance_options(root.uri), "session": _session()}
+
+
+@functools.cache
+def _session() -> Any:
+    import lance
+
+    return lance.Session(index_cache_size_bytes=_CACHE_BYTES, metadata_cache_size_bytes=_CACHE_BYTES)

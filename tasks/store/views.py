@@ -145,15 +145,16 @@ def described() -> pa.Table:
 
 def _sources(root: Root, log: Log) -> dict[str, Any]:
     """Arrow tables or Lance datasets by name; a table that was never written is empty."""
-    sources = {}
-    for name, table in TABLES.items():
-        dataset = tables.open_table(root, name)
-        sources[name] = table.schema.empty_table() if dataset is None else dataset
-    for name in root.table_names():
-        if name.startswith("embeddings_"):
+    vectors = [name for name in root.table_names() if name.startswith("embeddings_")]
+    names = [*TABLES, *vectors]
+    opened = dict(zip(names, tables.open_tables(root, names), strict=True))
+    sources = {
+        name: table.schema.empty_table() if opened[name] is None else opened[name] for name, table in TABLES.items()
+    }
+    for name in vectors:
+        if opened[name] is not None:
             # Without the vectors: DuckDB cannot scan float16.
-            vectors: Any = tables.open_table(root, name)
-            sources[name] = vectors.scanner(columns=["sample_id", "model", "batch_id"])
+            sources[name] = opened[name].scanner(columns=["sample_id", "model", "batch_id"])
     return {**sources, "visible": _visible(log), "planned": _planned(root, log), "given_up": _given_up(root, log)}
 
 

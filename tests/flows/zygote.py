@@ -18,7 +18,7 @@ from typing import Any
 
 import flows.curate
 import flows.select
-from tasks.store import storage, tables
+from tasks.store import folder, tables
 
 
 class Killer:
@@ -47,11 +47,10 @@ def run(asked: dict[str, Any]) -> None:
     if not asked["locked"]:
         flows.curate.locked = flows.select.locked = lambda *_: contextlib.nullcontext()  # type: ignore[assignment]
     killer = Killer(Path(asked["journal"]), asked["kill_at"])
-    folder = storage.Folder
     for verb in ("write", "create", "delete"):
-        real = getattr(folder, verb)
-        setattr(folder, verb, killer.wrap(lambda _self, uri, *_rest, verb=verb: f"{verb} {_short(uri)}", real))
-    storage._written_beside = killer.wrap(lambda path, _content: f"written beside {path.name}", storage._written_beside)
+        real = getattr(folder.Folder, verb)
+        setattr(folder.Folder, verb, killer.wrap(lambda _self, uri, *_rest, verb=verb: f"{verb} {_short(uri)}", real))
+    folder._written_beside = killer.wrap(lambda path, _content: f"written beside {path.name}", folder._written_beside)
     tables.insert = killer.wrap(lambda _root, table, rows: f"insert {table.name}{_event(table, rows)}", tables.insert)
     settings = settings_for(Path(asked["source"]), Path(asked["root"]), **asked["overrides"])
     curate(settings)

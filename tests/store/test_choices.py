@@ -6,8 +6,8 @@ import pytest
 
 from tasks.store import choices
 from tasks.store.errors import Unreachable, WinnowError
+from tasks.store.folder import Folder
 from tasks.store.root import Root
-from tasks.store.storage import Folder
 
 
 def test_settle__the_first_one_counts_for_all(root: Root) -> None:

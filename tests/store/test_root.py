@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks.store.errors import UsageError
+from tasks.store.folder import Folder
 from tasks.store.root import locked, open_root
-from tasks.store.storage import Folder
 
 
 def test_open_root__makes_one_and_opens_it_again(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.store.errors import Unreachable, UsageError
-from tasks.store.storage import Entry, Folder, join, storage_for, to_path, to_uri
+from tasks.store.folder import Folder
+from tasks.store.storage import Entry, join, storage_for, to_path, to_uri
 
 NAMES = st.binary(min_size=1, max_size=40).filter(
     lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")

@@ -1,0 +1,36 @@
+"""Fetching one object, whole, in exactly one version; and what an error says about it."""
+
+import contextlib
+
+from tasks.store import s3
+from tasks.store.errors import Unreachable, WinnowError
+from tasks.store.storage import to_key
+
+_REASONS = {403: "permission", 404: "not_found", 412: "changed"}
+
+
+def fetch(uri: str, version: str | None = None) -> bytes:
+    """All bytes of an object, now. Raises Unreachable."""
+    bucket, key = to_key(uri)
+    condition = {"IfMatch": f'"{version}"'} if version else {}
+
+    def get() -> bytes:
+        with contextlib.closing(s3.client().get_object(Bucket=bucket, Key=key, **condition)["Body"]) as body:
+            s3.note_answer()
+            content: bytes = body.read()
+            return content
+
+    try:
+        return s3.persist(get)
+    except Exception as error:
+        raise unreachable(error) from error
+
+
+def unreachable(error: Exception) -> Exception:
+    """An error about one object: that it cannot be reached, unless the whole store or the credentials are at fault."""
+    whole = error if isinstance(error, WinnowError) else s3.credentials_trouble(error)
+    if whole:
+        return whole
+    if s3.code_of(error) == "InvalidObjectState":
+        return Unreachable("archived", "it lies in an archive (GLACIER or alike): restore it first")
+    return Unreachable(_REASONS.get(s3.status_of(error), "io_error"), s3.said(error))

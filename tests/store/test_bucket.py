@@ -1,0 +1,295 @@
+"""Buckets as storage: any key, exactly one version, one winner, patience, and a sentence for every mistake."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.store import s3 as connection
+from tasks.store.bucket import LARGE_BYTES, Bucket
+from tasks.store.errors import Unreachable, UsageError
+from tasks.store.storage import Entry, key_uri, storage_for, to_key, to_uri
+from tests.buckets import KEY, SECRET, Buckets
+
+ODD_KEYS = [
+    "plain.jpg", "100%25.jpg", "with space.jpg", "ü/çödé 漢字.jpg", "e\u0301.jpg", "a\nb.jpg", "\r\n.jpg", "tab\t.jpg",
+    "/first.jpg",     "a//b.jpg", "a/../b.jpg", "../up.jpg", "./here.jpg", "100%.jpg", "q?x=1#f.jpg", "plus+.jpg",
+    "<&>\"'.jpg",    "back\\slash.jpg", "trailing.jpg ", "*~:;,=@$!.jpg", "😀.jpg", "k" * 1020 + ".jpg",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(connection, "LONGEST_PAUSE_S", 0.3)
+    yield
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_to_uri__any_key_comes_back(key: str) -> None:
+    uri = key_uri("bucket", key)
+    assert to_key(uri) == ("bucket", key)
+    assert to_uri(uri) == uri.rstrip("/")
+
+
+@pytest.mark.parametrize("spelt", ["s3://b/a b/c", "s3://b/a%20b/c", "s3://b/a b/c/"])
+def test_to_uri__one_prefix_has_one_spelling(spelt: str) -> None:
+    assert to_uri(spelt) == "s3://b/a%20b/c"
+
+
+@pytest.mark.parametrize("wrong", [f"s3://{KEY}:{SECRET}@b/x", "s3://", "s3:///x"])
+def test_to_uri__what_names_no_bucket_is_refused_and_no_secret_repeated(wrong: str) -> None:
+    with pytest.raises(UsageError) as told:
+        to_uri(wrong)
+    assert SECRET not in str(told.value)
+
+
+def test_list_and_read__odd_keys(s3: Buckets) -> None:
+    bucket = s3.make()
+    for key in ODD_KEYS:
+        s3.put(bucket, key, key.encode())
+    found = list(Bucket().list(bucket))
+    assert sorted(to_key(entry.uri)[1] for entry in found) == sorted(ODD_KEYS)
+    for entry in found:
+        assert Bucket().read(entry.uri, entry.version).decode() == to_key(entry.uri)[1]
+        assert Bucket().stat(entry.uri) == entry
+
+
+def test_list__below_a_prefix_without_markers_and_what_is_left_out(s3: Buckets) -> None:
+    bucket = s3.make()
+    for key in ("p/a", "p/root/b", "p/rooted/c", "p/", "p/d/", "pp/e", "q"):
+        s3.put(bucket, key, b"" if key.endswith("/") else b"1")
+    assert keys(f"{bucket}/p", f"{bucket}/p/root") == ["p/a", "p/rooted/c"]
+    assert keys(f"{bucket}/p", "s3://elsewhere/p/root") == ["p/a", "p/root/b", "p/rooted/c"]
+    assert keys(bucket) == ["p/a", "p/root/b", "p/rooted/c", "pp/e", "q"]
+    assert sorted(Bucket().names(f"{bucket}/p")) == ["a", "d", "root", "rooted"]
+
+
+def test_list__thousands_of_keys_in_parts(s3: Buckets) -> None:
+    bucket = s3.make()
+    made = [f"{'deep/' * (number % 3)}{number % 40:02d}/{number:05d}" for number in range(2300)] + ["deep/aside/x"] * 1
+    made += [f"deep/left out/{number}" for number in range(1200)]
+    put_all(s3, bucket, made)
+    s3.seen.clear()
+    assert keys(bucket, f"{bucket}/deep/left%20out") == sorted(key for key in made if "left out" not in key)
+    assert len(s3.seen) < 120
+
+
+def keys(uri: str, leave_out: str | None = None) -> list[str]:
+    return sorted(to_key(entry.uri)[1] for entry in Bucket().list(uri, leave_out))
+
+
+def put_all(s3: Buckets, bucket: str, made: list[str]) -> None:
+    """Through moto's own store: thousands of requests take long."""
+    from moto.backends import get_backend
+
+    backend = get_backend("s3")["123456789012"]["aws"]
+    for key in made:
+        backend.put_object(bucket.removeprefix("s3://"), key, b"1")
+
+
+def test_read__says_why_not(s3: Buckets) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "a", b"one")
+    version = Bucket().stat(f"{bucket}/a").version
+    s3.put(bucket, "a", b"another")
+    s3.put(bucket, "cold", b"1", StorageClass="GLACIER")
+    assert reason(f"{bucket}/a", version) == "changed"
+    assert reason(f"{bucket}/gone") == "not_found"
+    assert reason("s3://no-such-bucket-here/gone") == "not_found"
+    assert reason(f"{bucket}/cold") == "archived"
+    s3.faults.refuse = lambda method, path: (403, "AccessDenied")
+    assert reason(f"{bucket}/a") == "permission"
+    s3.faults.refuse = lambda method, path: (418, "Teapot")
+    assert reason(f"{bucket}/a") == "io_error"
+
+
+def reason(uri: str, version: str | None = None) -> str:
+    with pytest.raises(Unreachable) as told:
+        Bucket().read(uri, version)
+    return told.value.reason
+
+
+def test_create__exactly_one_of_many_writers_wins(s3: Buckets) -> None:
+    uri = f"{s3.make()}/choice"
+    won: list[int] = []
+
+    def attempt(number: int) -> None:
+        if Bucket().create(uri, str(number).encode()):
+            won.append(number)
+
+    together([threading.Thread(target=attempt, args=[number]) for number in range(16)])
+    assert len(won) == 1
+    assert Bucket().read(uri) == str(won[0]).encode()
+
+
+def together(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_create__whose_answer_is_lost_is_still_won(s3: Buckets) -> None:
+    bucket = s3.make()
+    once = iter([True])
+    s3.faults.lose = lambda method, path: method == "PUT" and next(once, False)
+    assert Bucket().create(f"{bucket}/mine", b"mine")
+    assert [status for method, path, status in s3.seen if "mine" in path and method == "PUT"] == [412]
+    assert not Bucket().create(f"{bucket}/mine", b"theirs")
+
+
+def test_write__large_contents_in_parts(s3: Buckets) -> None:
+    bucket = s3.make()
+    content = bytes(range(256)) * (LARGE_BYTES // 256) + b"more"
+    Bucket().write(f"{bucket}/large", memoryview(content))
+    assert Bucket().read(f"{bucket}/large") == content
+    assert len([path for method, path, _ in s3.seen if method == "PUT" and "partNumber" in path]) > 1
+
+
+def test_delete__one_and_all_below_and_nothing(s3: Buckets) -> None:
+    bucket = s3.make()
+    put_all(s3, bucket, [f"a/{number}" for number in range(1100)] + ["a", "ab/c"])
+    Bucket().delete(f"{bucket}/a")
+    Bucket().delete(f"{bucket}/nothing")
+    assert keys(bucket) == ["ab/c"]
+
+
+def test_faults__lose_nothing(s3: Buckets) -> None:
+    bucket = s3.make()
+    put_all(s3, bucket, [f"{number % 7}/{number}" for number in range(1500)])
+    s3.faults.unavailable, s3.faults.cut = 0.2, 0.1
+    assert len(keys(bucket)) == 1500
+    contents = {f"{bucket}/w/{number}": str(number).encode() * 1000 for number in range(24)}
+    for uri, content in contents.items():
+        Bucket().write(uri, content)
+    assert {uri: Bucket().read(uri) for uri in contents} == contents
+    Bucket().delete(f"{bucket}/w")
+    assert len(keys(bucket)) == 1500
+
+
+def test_faults__an_outage_is_waited_for(s3: Buckets) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "a", b"1")
+    s3.faults.away_until = time.monotonic() + 6
+    read: list[bytes] = []
+    together([threading.Thread(target=lambda: read.append(Bucket().read(f"{bucket}/a"))) for _ in range(8)])
+    assert read == [b"1"] * 8
+
+
+def test_faults__one_object_that_never_comes_whole_is_given_up(s3: Buckets) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "a", b"content")
+    s3.faults.cut = 1.0
+    assert reason(f"{bucket}/a") == "io_error"
+
+
+def test_faults__a_store_that_stays_away_is_told(s3: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = s3.make()
+    monkeypatch.setattr(connection, "PATIENCE_S", 0.5)
+    s3.faults.away_until = time.monotonic() + 60
+    with pytest.raises(connection.StoreAwayError, match="nothing is lost"):
+        Bucket().read(f"{bucket}/a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((404, "NoSuchBucket"), "There is no bucket"),
+        ((403, "AccessDenied"), "s3:ListBucket"),
+        ((400, "ExpiredToken"), "expired"),
+        ((403, "InvalidAccessKeyId"), "AWS_PROFILE"),
+        ((400, "IllegalLocationConstraintException"), "AWS_REGION"),
+    ],
+)
+def test_list__mistakes_are_told(s3: Buckets, answer: tuple[int, str], words: str) -> None:
+    bucket = s3.make()
+    s3.faults.refuse = lambda method, path: answer
+    with pytest.raises(UsageError, match=words) as told:
+        list(Bucket().list(bucket))
+    assert KEY not in str(told.value)
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Whatever is set now is what the client of this process is made with."""
+    forget()
+    monkeypatch.setattr(connection, "_answered_at", None)
+    yield monkeypatch
+    monkeypatch.undo()
+    forget()
+
+
+def forget() -> None:
+    for cached in (connection._client, connection._session, connection._region):
+        cached.cache_clear()
+
+
+def test_client__an_address_that_never_answers(fresh: pytest.MonkeyPatch) -> None:
+    fresh.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    fresh.setattr(connection, "FIRST_PATIENCE_S", 0.1)
+    with pytest.raises(UsageError, match="cannot be reached.*AWS_ENDPOINT_URL"):
+        list(Bucket().list("s3://bucket"))
+
+
+def test_client__without_credentials(s3: Buckets, fresh: pytest.MonkeyPatch) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "a", b"1", ACL="public-read")
+    forget()
+    fresh.delenv("AWS_ACCESS_KEY_ID")
+    fresh.delenv("AWS_SECRET_ACCESS_KEY")
+    assert Bucket().read(f"{bucket}/a") == b"1"
+    assert connection.lance_options(bucket)["aws_skip_signature"] == "true"
+    s3.faults.refuse = lambda method, path: (403, "AccessDenied")
+    with pytest.raises(UsageError, match="no credentials for S3 were found"):
+        list(Bucket().list(bucket))
+
+
+def test_client__a_profile_that_is_not_there(fresh: pytest.MonkeyPatch) -> None:
+    fresh.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(UsageError, match="nobody"):
+        Bucket().read("s3://bucket/a")
+
+
+def test_lance_options__fresh_credentials_and_the_region_of_the_bucket(s3: Buckets, fresh: pytest.MonkeyPatch) -> None:
+    bucket = s3.make()
+    options = connection.lance_options(bucket)
+    assert (options["aws_access_key_id"], options["aws_region"]) == (KEY, "eu-central-1")
+    assert (options["aws_endpoint"], options["allow_http"]) == (s3.url, "true")
+
+    class Renewed:
+        access_key, secret_key, token = "new", "newer", "newest"
+
+    fresh.setattr(connection._credentials(), "get_frozen_credentials", Renewed)
+    assert connection.lance_options(bucket)["aws_session_token"] == "newest"
+
+
+def test_storage_for__names_what_there_is() -> None:
+    with pytest.raises(UsageError, match="s3://"):
+        storage_for("gs://bucket/x")
+
+
+def test_read_ahead__fetches_while_others_are_awaited(s3: Buckets) -> None:
+    from tasks.store.storage import read_ahead
+
+    bucket = s3.make()
+    put_all(s3, bucket, [f"a/{number}" for number in range(16)])
+    found = [entry for entry in Bucket().list(bucket) if isinstance(entry, Entry)]
+    s3.faults.delay_s = 0.2
+    started = time.monotonic()
+    read_ahead((entry.uri, entry.version, entry.byte_size) for entry in found)
+    assert [Bucket().read(entry.uri, entry.version) for entry in found] == [b"1"] * 16
+    assert time.monotonic() - started < 16 * 0.2 / 2
+    assert len([path for method, path, _ in s3.seen if method == "GET" and "/a/" in path]) == 16
+
+
+def test_json_is_whole(s3: Buckets) -> None:
+    """What lies in a bucket is bytes as they were written, a memoryview too."""
+    bucket = s3.make()
+    content: Any = memoryview(json.dumps({"a": 1}).encode())
+    Bucket().write(f"{bucket}/a.json", content)
+    assert json.loads(Bucket().read(f"{bucket}/a.json")) == {"a": 1}
