@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from flows.settings import Settings
 from tasks.ingest.source import list_source
-from tasks.store.errors import WinnowError
+from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.root import open_root
-from tasks.store.storage import shown, to_path
+from tasks.store.storage import in_bucket, shown, storage_for, to_path
 
 MIN_FREE_BYTES = 2 * 10**9
 
@@ -57,12 +57,41 @@ def _source(settings: Settings) -> Iterator[Finding]:
     taken = len(listing.files)
     told = f"{listing.listed} files, {taken} of them taken"
     yield Finding("source", taken > 0, True, told if taken else f"{told}; see ingest.include")
+    if taken:
+        yield from _first_file(listing.files["uri"][0].as_py())
     if listing.unreadable:
         first = shown(listing.unreadable[0])
         yield Finding("source", False, False, f"{len(listing.unreadable)} places cannot be read, the first is {first}")
 
 
+def _first_file(uri: str) -> Iterator[Finding]:
+    try:
+        storage_for(uri).stat(uri)
+    except Unreachable as error:
+        yield Finding("source", False, True, f"{shown(uri)} cannot be read ({error}); ask for the right to read files")
+
+
 def _root(settings: Settings) -> Iterator[Finding]:
+    return (_root_in_bucket if in_bucket(settings.root_uri) else _root_in_folder)(settings)
+
+
+def _root_in_bucket(settings: Settings) -> Iterator[Finding]:
+    from tasks.store.probe import probe
+
+    try:
+        has_root = any(name == "root.json" for name in storage_for(settings.root_uri).names(settings.root_uri))
+        told = "a root" if has_root else "will be made"
+        if has_root:
+            open_root(settings.root_uri)
+    except WinnowError as error:
+        yield Finding("root", False, True, str(error))
+        return
+    for client, trouble in probe(settings.root_uri):
+        fine = f"{settings.root_uri} ({told}), {client} reads and writes"
+        yield Finding("root", trouble is None, True, f"{client}: {trouble}" if trouble else fine)
+
+
+def _root_in_folder(settings: Settings) -> Iterator[Finding]:
     place = to_path(settings.root_uri)
     try:
         open_root(settings.root_uri)

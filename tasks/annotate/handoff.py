@@ -15,6 +15,7 @@ from tasks.store import views
 from tasks.store.errors import Unreachable
 from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
+from tasks.store.storage import in_bucket, to_key
 from tasks.unit import unit
 
 _COLUMNS = ["uri", "source_uri", "width", "height", "captured_at", "sensor_id"]
@@ -46,7 +47,7 @@ def hand_off(root: str, selection: str, settings: HandoffSettings) -> HandedOff:
         rows += written
         advance("hand off", len(written))
     for name, content in (
-        ("label_studio.json", _label_studio(rows)),
+        ("label_studio.json", _label_studio(rows, folder)),
         ("coco.json", _coco(rows, selection)),
         ("selection.csv", _csv(rows)),
     ):
@@ -84,12 +85,13 @@ def _image(sample_id: str) -> str:
     return f"images/{sample_id}.jpg"
 
 
-def _label_studio(rows: list[dict[str, Any]]) -> bytes:
-    """Tasks for a Label Studio that serves this folder (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)."""
+def _label_studio(rows: list[dict[str, Any]], folder: str) -> bytes:
+    """Tasks for a Label Studio that serves this folder (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT), or has the bucket."""
+    served_from = f"s3://{'/'.join(to_key(folder))}/" if in_bucket(folder) else "/data/local-files/?d="
     tasks = [
         {
             "data": {
-                "image": f"/data/local-files/?d={_image(row['sample_id'])}",
+                "image": served_from + _image(row["sample_id"]),
                 "sample_id": row["sample_id"],
                 "rank": row["rank"],
                 "reason": row["reason"],

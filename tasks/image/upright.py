@@ -1,5 +1,6 @@
 """Upright JPEGs of samples in a folder, for other tools: from the original where it is still there, else small."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,15 @@ from tasks.store import tables
 from tasks.store.errors import Unreachable
 from tasks.store.ids import content_id
 from tasks.store.root import Root
-from tasks.store.storage import storage_for
+from tasks.store.storage import storage_for, write_all
 
 MAX_PIXELS = 1_000_000_000
 """A sample was decoded before, within the limits of its ingest; this only keeps the memory of the process bounded."""
 
 CHUNK = 256
+"""Thumbnails read at a time."""
+
+WRITTEN_AT_ONCE = 16
 """Pictures written at a time: bounds the memory that they take."""
 
 
@@ -59,14 +63,17 @@ def write_upright(
         part = samples.slice(start, CHUNK)
         small = tables.lookup(table, "sample_id", part["sample_id"].to_pylist(), ["thumbnail"])["thumbnail"]
         full = _rendered(part, quality, max_cpu_s) if quality else iter([None] * len(part))
-        rows = []
-        for row, shrunken, original in zip(part.to_pylist(), small.to_pylist(), full, strict=True):
-            jpeg = shrunken if original is None else original
-            storage_for(folder).write(f"{folder}/{row['sample_id']}.jpg", jpeg)
-            height, width = simplejpeg.decode_jpeg_header(jpeg)[:2]
-            pixels = "thumbnail" if original is None else "original"
-            rows.append({**row, "pixels": pixels, "file_width": width, "file_height": height})
-        yield rows
+        pictures = zip(part.to_pylist(), small.to_pylist(), full, strict=True)
+        while some := list(itertools.islice(pictures, WRITTEN_AT_ONCE)):
+            jpegs = {row["sample_id"]: original or shrunken for row, shrunken, original in some}
+            write_all({f"{folder}/{sample_id}.jpg": jpeg for sample_id, jpeg in jpegs.items()})
+            yield [_written(row, jpegs[row["sample_id"]], original is None) for row, _, original in some]
+
+
+def _written(row: dict[str, Any], jpeg: bytes, is_small: bool) -> dict[str, Any]:
+    height, width = simplejpeg.decode_jpeg_header(jpeg)[:2]
+    pixels = "thumbnail" if is_small else "original"
+    return {**row, "pixels": pixels, "file_width": width, "file_height": height}
 
 
 def render(original: Original) -> bytes | None:

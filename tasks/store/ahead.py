@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
-from tasks.store import s3
 from tasks.store.fetch import fetch
+from tasks.store.patience import expect_answers
 
 THREADS = 8
 
@@ -21,7 +21,7 @@ _under_way: dict[_Wanted, tuple[Future[bytes], int]] = {}
 
 def fetch_ahead(files: Iterable[tuple[str, str, int]]) -> None:
     """Begin to fetch the objects (URI, version, bytes) that are read next, in order; what was not taken is dropped."""
-    s3.expect_answers()
+    expect_answers()
     for future, _ in _under_way.values():
         future.cancel()
     _under_way.clear()

@@ -8,10 +8,13 @@ from typing import Any
 
 from tasks.store import s3
 from tasks.store.ahead import take
+from tasks.store.answers import status_of
 from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.fetch import fetch, unreachable
 from tasks.store.listing import entry_of, list_objects, pages
+from tasks.store.patience import persist
 from tasks.store.storage import Entry, key_uri, to_key
+from tasks.store.trouble import in_words
 
 LARGE_BYTES = 64 * 2**20
 """Larger contents are sent in parts, side by side."""
@@ -41,7 +44,7 @@ class Bucket:
         """One object, by a request for its head."""
         bucket, key = to_key(uri)
         try:
-            head = s3.persist(lambda: s3.client().head_object(Bucket=bucket, Key=key))
+            head = persist(lambda: s3.client().head_object(Bucket=bucket, Key=key))
         except Exception as error:
             raise unreachable(error) from error
         return entry_of(bucket, {**head, "Key": key, "Size": head["ContentLength"]})
@@ -56,9 +59,9 @@ class Bucket:
         bucket, key = to_key(uri)
         with _told(uri):
             if len(content) <= LARGE_BYTES:
-                s3.persist(lambda: s3.client().put_object(Bucket=bucket, Key=key, Body=io.BytesIO(content)))
+                persist(lambda: s3.client().put_object(Bucket=bucket, Key=key, Body=io.BytesIO(content)))
             else:
-                s3.persist(lambda: _put_in_parts(bucket, key, content))
+                persist(lambda: _put_in_parts(bucket, key, content))
 
     def create(self, uri: str, content: bytes | memoryview) -> bool:
         """Put it there with `If-None-Match: *`: of several writers exactly one is told True."""
@@ -79,9 +82,9 @@ class Bucket:
 
         with _told(uri):
             try:
-                return str(s3.persist(put)["ETag"]).strip('"')
+                return str(persist(put)["ETag"]).strip('"')
             except Exception as error:
-                if s3.status_of(error) not in (404, 412):
+                if status_of(error) not in (404, 412):
                     raise
                 again = next(asked) > 1 or error.response["ResponseMetadata"]["RetryAttempts"]  # type: ignore[attr-defined]
                 return self._version_if(uri, content) if again else None
@@ -90,7 +93,7 @@ class Bucket:
         """Remove an object, and everything below its key, a thousand at a time."""
         bucket, prefix = _below(uri)
         with _told(uri):
-            s3.persist(lambda: s3.client().delete_object(Bucket=bucket, Key=prefix.removesuffix("/")))
+            persist(lambda: s3.client().delete_object(Bucket=bucket, Key=prefix.removesuffix("/")))
             for page in pages(Bucket=bucket, Prefix=prefix, MaxKeys=_BATCH):
                 _delete_all(bucket, [one["Key"] for one in page.get("Contents", [])])
 
@@ -115,7 +118,7 @@ def _told(uri: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise s3.in_words(error, uri) from error
+        raise in_words(error, uri) from error
 
 
 def _put_in_parts(bucket: str, key: str, content: bytes | memoryview) -> None:
@@ -130,6 +133,6 @@ def _delete_all(bucket: str, keys: Iterable[str]) -> None:
     if not objects:
         return
     asked = {"Objects": objects, "Quiet": True}
-    answer = s3.persist(lambda: s3.client().delete_objects(Bucket=bucket, Delete=asked))
+    answer = persist(lambda: s3.client().delete_objects(Bucket=bucket, Delete=asked))
     for problem in answer.get("Errors", []):
         raise WinnowError(f"{key_uri(bucket, problem['Key'])} cannot be deleted ({problem.get('Message')}).")

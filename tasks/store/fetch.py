@@ -3,8 +3,11 @@
 import contextlib
 
 from tasks.store import s3
+from tasks.store.answers import code_of, said, status_of
 from tasks.store.errors import Unreachable, WinnowError
+from tasks.store.patience import note_answer, persist
 from tasks.store.storage import to_key
+from tasks.store.trouble import credentials_trouble
 
 _REASONS = {403: "permission", 404: "not_found", 412: "changed"}
 
@@ -16,21 +19,21 @@ def fetch(uri: str, version: str | None = None) -> bytes:
 
     def get() -> bytes:
         with contextlib.closing(s3.client().get_object(Bucket=bucket, Key=key, **condition)["Body"]) as body:
-            s3.note_answer()
+            note_answer()
             content: bytes = body.read()
             return content
 
     try:
-        return s3.persist(get)
+        return persist(get)
     except Exception as error:
         raise unreachable(error) from error
 
 
 def unreachable(error: Exception) -> Exception:
     """An error about one object: that it cannot be reached, unless the whole store or the credentials are at fault."""
-    whole = error if isinstance(error, WinnowError) else s3.credentials_trouble(error)
+    whole = error if isinstance(error, WinnowError) else credentials_trouble(error)
     if whole:
         return whole
-    if s3.code_of(error) == "InvalidObjectState":
+    if code_of(error) == "InvalidObjectState":
         return Unreachable("archived", "it lies in an archive (GLACIER or alike): restore it first")
-    return Unreachable(_REASONS.get(s3.status_of(error), "io_error"), s3.said(error))
+    return Unreachable(_REASONS.get(status_of(error), "io_error"), said(error))

@@ -56,12 +56,10 @@ class _Lease:
         seen, since = None, 0.0
         while not self._put(IfNoneMatch="*"):
             other = self._other()
-            if other is None:
-                continue
-            if other.version != seen:
+            if other and other.version != seen:
                 seen, since = other.version, time.monotonic()
-            dead = time.monotonic() - since > LEASE_S or time.time() - other.modified_at > LONG_AGO_S
-            if dead and self._put(IfMatch=f'"{other.version}"'):
+            dead = other and (time.monotonic() - since > LEASE_S or time.time() - other.modified_at > LONG_AGO_S)
+            if other and dead and self._put(IfMatch=f'"{other.version}"'):
                 break
             waiting()
             waiting = _already_told

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from tasks.store import s3
+from tasks.store.patience import persist
 from tasks.store.storage import Entry, key_uri, to_key
 
 THREADS = 16
@@ -53,11 +54,11 @@ def list_objects(uri: str, leave_out: str | None) -> Iterator[Entry]:
 
 def pages(**asked: Any) -> Iterator[dict[str, Any]]:
     """The answers to one request for a listing, page by page."""
-    answer = s3.persist(lambda: s3.client().list_objects_v2(**asked))
+    answer = persist(lambda: s3.client().list_objects_v2(**asked))
     yield answer
     while answer.get("IsTruncated"):
         token = answer["NextContinuationToken"]
-        answer = s3.persist(lambda token=token: s3.client().list_objects_v2(**asked, ContinuationToken=token))  # type: ignore[misc]
+        answer = persist(lambda token=token: s3.client().list_objects_v2(**asked, ContinuationToken=token))  # type: ignore[misc]
         yield answer
 
 
@@ -70,7 +71,7 @@ def entry_of(bucket: str, stated: dict[str, Any]) -> Entry:
 def _page(bucket: str, prefix: str, after: str, end: str | None) -> _Page:
     """Objects with keys after one and up to another, and the last key if there are more of them."""
     asked = {"Bucket": bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
-    answer = s3.persist(lambda: s3.client().list_objects_v2(**asked))
+    answer = persist(lambda: s3.client().list_objects_v2(**asked))
     found = answer.get("Contents", [])
     within = [one for one in found if end is None or one["Key"] <= end]
     more = answer.get("IsTruncated") and len(within) == len(found)
@@ -92,7 +93,7 @@ def _cuts(pool: ThreadPoolExecutor, bucket: str, prefix: str) -> list[str]:
 
 
 def _common_prefixes(bucket: str, prefix: str) -> list[str]:
-    answer = s3.persist(lambda: s3.client().list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/"))
+    answer = persist(lambda: s3.client().list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/"))
     return [one["Prefix"] for one in answer.get("CommonPrefixes", [])]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.store.errors import StagedAwayError, Unreachable
+from tasks.store.errors import StagedAwayError, Unreachable, WinnowError
 from tasks.store.root import Root
+from tasks.store.storage import in_bucket
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,19 @@ def write_rows(root: Root, uri: str, rows: pa.Table) -> None:
 
 
 def read_rows(root: Root, uri: str, columns: list[str] | None = None) -> pa.Table | None:
-    """The rows of a staged file; None if it is not there or its checksums do not hold, so that it is made again."""
+    """The rows of a staged file; None if it is not there or its checksums do not hold, so that it is made again.
+
+    Raises:
+        WinnowError: the bucket does not give it now, which says nothing about it.
+    """
     try:
         content = root.storage.read(uri)
         return pq.read_table(pa.BufferReader(content), columns=columns, page_checksum_verification=True)
-    except (Unreachable, pa.ArrowException, OSError):
+    except Unreachable as error:
+        if in_bucket(uri) and error.reason != "not_found":
+            raise WinnowError(f"{uri} cannot be read ({error.detail}); run the same command again.") from error
+        return None
+    except (pa.ArrowException, OSError):
         return None
 
 

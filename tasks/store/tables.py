@@ -163,9 +163,9 @@ def _persist(root: Root, ask: Callable[[], Answer]) -> Answer:
     """Lance gives up at once when the listing of a bucket breaks off, and after a while at other failures."""
     if not in_bucket(root.uri):
         return ask()
-    from tasks.store import s3
+    from tasks.store.patience import persist
 
-    return s3.persist(ask)
+    return persist(ask)
 
 
 def _access(root: Root) -> dict[str, Any]:
