@@ -54,29 +54,28 @@ class Buckets:
     faults: Faults = field(default_factory=Faults)
     seen: list[tuple[str, str, int]] = field(default_factory=list)
 
+    def client(self) -> Any:
+        """The client of this process."""
+        from tasks.store import s3
+
+        return s3.client()
+
     def make(self, name: str = "b") -> str:
         """A fresh bucket; its URI."""
         bucket = f"{name}-{uuid.uuid4().hex[:12]}"
-        client().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.client().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         return f"s3://{bucket}"
 
     def put(self, bucket: str, key: str, content: bytes, **options: Any) -> None:
         """Put an object into a bucket, given by its URI."""
-        client().put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=content, **options)
+        self.client().put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=content, **options)
 
     def keys(self, bucket: str) -> dict[str, bytes]:
         """Everything in a bucket."""
         name = bucket.removeprefix("s3://")
-        pages = client().get_paginator("list_objects_v2").paginate(Bucket=name)
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=name)
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
-        return {key: client().get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
-
-
-def client() -> Any:
-    """A client of the tests' own, straight to the server."""
-    from tasks.store import s3
-
-    return s3.client()
+        return {key: self.client().get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
 
 
 def reserve() -> http.server.ThreadingHTTPServer:
