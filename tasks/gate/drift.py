@@ -52,7 +52,9 @@ def add_drift(root: Root, suite: Suite, rows: pd.DataFrame, settings: GateSettin
     pictures = rows.assign(named=named.astype(str), hour=hours)[named.notna() & rows["brightness"].notna()]
     large = pictures["named"].map(pictures["named"].value_counts()) >= max(min(settings.min_objects, len(rows)), FEWEST)
     pictures = pictures[large]
-    compared = pd.DataFrame(_compared(_earlier_days(root, by, pictures, gate.drift_days), pictures, settings))
+    compared = pd.DataFrame()
+    if len(pictures):
+        compared = pd.DataFrame(_compared(_earlier_days(root, by, pictures, gate.drift_days), pictures, settings))
     if not len(compared):
         return suite
     critical = len(rows) >= settings.min_objects and gate.drift == "hold"

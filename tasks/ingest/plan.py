@@ -65,8 +65,9 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
     if not len(listing.files):
         _refuse_empty(read_log(root), source, listing)
     fresh = _fresh(root, listing.files)
-    again = catch_up(root, source, listing, fresh["uri"].combine_chunks(), settings)
-    fresh = described(fresh, Describer(settings, listing.prefix, listing.sidecars))
+    describer = Describer(settings, listing.prefix, listing.sidecars)
+    again = catch_up(root, source, _others(listing.files, fresh), describer)
+    fresh = described(fresh, describer)
     for part in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
         add_batch(root, source, part, frozen)
     waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
@@ -83,6 +84,12 @@ def _fresh(root: Root, files: pa.Table) -> pa.Table:
     unknown = objects.filter(pc.invert(pc.is_in(objects["object_id"], value_set=known["object_id"].combine_chunks())))
     again = _deferred(root, known, in_plans)
     return pa.concat_tables([unknown, again]).sort_by("uri")
+
+
+def _others(files: pa.Table, fresh: pa.Table) -> pa.Array:
+    """URIs of the files that are not planned now."""
+    uris = files["uri"].combine_chunks()
+    return uris.filter(pc.invert(pc.is_in(uris, value_set=fresh["uri"].combine_chunks())))
 
 
 def _ids_in_tables(root: Root) -> pa.Array:

@@ -22,6 +22,8 @@ from tests.pipeline import curate, settings_for
         (["run", "source", "--root", "newer"], "has format 99"),
         (["run", "source", "--set", "ingest.max_pixel=3"], "ingest.max_pixel is no setting"),
         (["run", "source", "--set", "ingest.shard_size=0"], "ingest.shard_size is 0"),
+        (["run", "source", "--set", "ingest.metadata.join=gone.csv"], "gone.csv cannot be read"),
+        (["metadata", "import", "numbers.yaml", "--root", "made"], "is no CSV in UTF-8 and no Parquet"),
         (["run", "source", "--budget", "none"], "select.budget is 'none'"),
         (["run", "source", "--set", "select.budget"], "write NAME=VALUE"),
         (["run", "source", "--set", "select.strategies=[random"], "select.strategies=[random: the value is no YAML"),

@@ -25,8 +25,11 @@ def test_load_settings__file_then_environment_then_command_line(
 ) -> None:
     place = tmp_path / "deep" / "winnow.yaml"
     place.parent.mkdir()
-    place.write_text("source: photos\nroot: here\nselect: {budget: 10%}\ningest: {batch_bytes: 2 GB}\n")
+    place.write_text(
+        "source: photos\nroot: here\nselect: {budget: 10%}\ningest: {batch_bytes: 2 GB, metadata: {join: t.csv}}\n"
+    )
     settings = load_settings(str(place))
+    assert settings.ingest.metadata.join == str(tmp_path / "deep" / "t.csv")
     assert settings.source == str(tmp_path / "deep" / "photos")
     assert settings.root == str(tmp_path / "deep" / "here")
     assert settings.ingest.batch_bytes == 2_000_000_000
@@ -45,6 +48,11 @@ def test_load_settings__file_then_environment_then_command_line(
         ({"ingest": {"shard_size": 0}}, "ingest.shard_size is 0, but"),
         ({"ingest": {"timezone": "Mars"}}, "there is no time zone 'Mars'"),
         ({"ingest": {"batch_bytes": "many"}}, "ingest.batch_bytes"),
+        ({"ingest": {"metadata": {"path": "{site"}}}, "ingest.metadata.path is '{site', but { is no {name}"),
+        ({"ingest": {"metadata": {"path": "{a:colour}/**"}}}, "{a:colour} names no type"),
+        ({"ingest": {"metadata": {"sidecar": "json"}}}, "an ending with a dot first"),
+        ({"ingest": {"metadata": {"types": {"heat": "degrees"}}}}, "ingest.metadata.types.heat is 'degrees'"),
+        ({"gates": {"ingested": {"drift": "maybe"}}}, "gates.ingested.drift is 'maybe'"),
         ({"select": {"budget": 0}}, "must be at least 1"),
         ({"select": {"budget": "150%"}}, "a share between"),
         ({"select": {"strategies": []}}, "exactly one of coverage"),

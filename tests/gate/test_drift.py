@@ -72,6 +72,7 @@ def test_add_drift__says_what_is_usual_and_how_bad_it_is(root: Root) -> None:
     assert judged(root, 0.21, drift="off") == judged(root, 0.21, count=9) == judged(root, 0.21, min_earlier=201) == {}
     assert judged(root, 0.21, min_drift=0.7)["brightness"]
     assert judged(root, 0.21, max_drift=30)["brightness"]
+    assert judged(root, float("nan")) == {}
 
 
 def test_add_drift__by_something_unknown_is_a_mistake(root: Root) -> None:

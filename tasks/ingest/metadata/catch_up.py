@@ -13,7 +13,6 @@ from tasks.ingest.metadata.joined import Joined, read_joined, state_joined
 from tasks.ingest.metadata.said import Account, changes, findings, known_of
 from tasks.ingest.metadata.sidecars import beside
 from tasks.ingest.settings import IngestSettings
-from tasks.ingest.source import Listing
 from tasks.store import staging, tables, views
 from tasks.store.commit import write
 from tasks.store.errors import Unreachable, UsageError
@@ -26,25 +25,24 @@ from tasks.store.schema import FINDINGS, METADATA, OBJECTS
 _CHUNK = 20_000
 
 
-def catch_up(root: Root, source: str, listing: Listing, fresh: pa.Array, settings: IngestSettings) -> int:
+def catch_up(root: Root, source: str, files: pa.Array, describer: Describer) -> int:
     """Record what is said now of files that are known; how many rows that made. Nothing changed, nothing is read.
 
     Args:
         root: where the dataset is.
         source: its URI.
-        listing: what lies there.
-        fresh: URIs of files that are about to be planned, and described with that.
-        settings: of ingest.
+        files: URIs of the files there that are known; others are described when they are planned.
+        describer: says what is said.
 
     Raises:
         UsageError: the joined file is not there, or is none.
     """
+    settings = describer.settings
     if not settings.metadata.given:
         return 0
-    describer = Describer(settings, listing.prefix, listing.sidecars)
     now, then = _stamp(settings), _last_seen(root, source)
     by_other_rules = now["settings"] != then.get("settings")
-    made = _changed_sidecars(root, listing, fresh, describer, every=by_other_rules)
+    made = _changed_sidecars(root, files, describer, every=by_other_rules)
     if now == then:
         return made
     known = _known_uris(root)
@@ -72,14 +70,12 @@ def import_joined(root: Root, file: str, on: str | None, settings: IngestSetting
     return len(found), _record(root, describer, found, path=False, join=joined)
 
 
-def _changed_sidecars(root: Root, listing: Listing, fresh: pa.Array, describer: Describer, *, every: bool) -> int:
-    """Read the sidecars of known files that have another version than the one that was read."""
-    ending = describer.settings.metadata.sidecar
-    if ending is None or not len(listing.sidecars):
+def _changed_sidecars(root: Root, files: pa.Array, describer: Describer, *, every: bool) -> int:
+    """Read the sidecars that have another version than the one that was read."""
+    ending, sidecars = describer.settings.metadata.sidecar, describer.sidecars
+    if ending is None or sidecars is None or not len(sidecars):
         return 0
-    files = listing.files["uri"].combine_chunks()
-    files = files.filter(pc.invert(pc.is_in(files, value_set=fresh)))
-    versions = listing.sidecars["version"].take(beside(files, listing.sidecars, ending)).combine_chunks()
+    versions = sidecars["version"].take(beside(files, sidecars, ending)).combine_chunks()
     changed = pc.is_valid(versions)
     if not every:
         changed = pc.and_(changed, pc.fill_null(pc.not_equal(versions, _versions_read(root, files)), True))

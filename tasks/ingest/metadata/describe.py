@@ -59,16 +59,14 @@ class Describer:
             self._look_up(found, join)
         return found
 
-    def add_sidecars(self, accounts: Mapping[str, Account], *, which: pa.Array | None = None) -> None:
-        """Add what sidecars say: those of all files, or of the files in `which`."""
+    def add_sidecars(self, accounts: Mapping[str, Account]) -> None:
+        """Add what sidecars say, or why it does not count."""
         ending = self.settings.metadata.sidecar
         if ending is None or self.sidecars is None:
             return
-        uris = pa.chunked_array([pa.array(accounts, pa.string()) if which is None else which])
-        places = beside(uris, self.sidecars, ending)
-        rows = self.sidecars.take(places.drop_null()).to_pylist()
-        read = read_sidecars(rows)
-        for uri, place in zip(uris.to_pylist(), places.to_pylist(), strict=True):
+        places = beside(pa.array(accounts, pa.string()), self.sidecars, ending)
+        read = read_sidecars(self.sidecars.take(places.drop_null()).to_pylist())
+        for uri, place in zip(accounts, places.to_pylist(), strict=True):
             if place is None:
                 accounts[uri].doubts.append(Doubt("metadata_missing", "sidecar", "there is no sidecar"))
                 continue

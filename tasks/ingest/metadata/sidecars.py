@@ -33,13 +33,12 @@ class Sidecar:
     wrong: str = ""
 
 
-def beside(uris: pa.ChunkedArray, sidecars: pa.Table, ending: str) -> pa.Array:
+def beside(uris: pa.Array, sidecars: pa.Table, ending: str) -> pa.Array:
     """For each file the row of its sidecar in a listing, `a.jpg.json` before `a.json`; null where there is none."""
     listed = sidecars["uri"].combine_chunks()
     whole = pc.index_in(pc.binary_join_element_wise(uris, ending, ""), value_set=listed)
     stems = pc.replace_substring_regex(uris, pattern=r"\.[^./]*$", replacement="")
-    places = pc.coalesce(whole, pc.index_in(pc.binary_join_element_wise(stems, ending, ""), value_set=listed))
-    return places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places
+    return pc.coalesce(whole, pc.index_in(pc.binary_join_element_wise(stems, ending, ""), value_set=listed))
 
 
 def read_sidecars(rows: Sequence[dict[str, Any]]) -> Iterator[Sidecar]:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.metadata.catch_up import import_joined
+from tasks.report.status import status
+from tasks.select.tag import matching_samples
 from tasks.store.errors import UsageError
+from tasks.store.plans import read_plan
 from tasks.store.root import open_root
 from tests.ingest.metadata.taken_in import findings, planned, rows, settings_of, take_in, told, versions
 from tests.made import Maker
@@ -32,6 +35,10 @@ def test_path__gives_columns_and_metadata_and_what_does_not_match_is_a_finding(m
         "00002.jpg": (None, {}, None),
     }
     assert findings(settings) == [("metadata_missing", "00002.jpg", f"the path does not look like {PATH}", "open")]
+    assert status(open_root(settings.root_uri), "")["findings"] == {"metadata_missing": 1}
+    assert matching_samples(open_root(settings.root_uri), "metadata->>'$.site' = 'north'") == [
+        row["sample_id"] for row in rows(settings, "SELECT sample_id FROM samples WHERE sensor_id = 'cam-03'")
+    ]
     assert rows(settings, "SELECT count(*) AS n FROM findings JOIN samples USING (sample_id)") == [{"n": 1}]
     assert rows(settings, "SELECT metadata->>'$.site' AS site FROM objects WHERE sensor_id = '007'") == [
         {"site": "south"}
@@ -204,3 +211,21 @@ def test_join__that_is_broken_is_one_sentence(
     with pytest.raises(UsageError, match=words) as error:
         planned(settings_of(maker.folder, tmp_path / "root", join=str(tmp_path / name)))
     assert "\n" not in str(error.value)
+
+
+def test_plan__mixes_no_values_in_a_batch_and_says_them(maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(3, folder="z/cam-1/d")
+    maker.photographs(2, first=3, folder="a/cam-2/d")
+    maker.photographs(2, first=5, folder="m/cam-1/d")
+    maker.photographs(1, first=7, folder="stray")
+    write(maker.folder / "stray/00007.json", '{"line": 4}')
+    settings = settings_of(maker.folder, tmp_path / "root", path="{site}/{sensor_id}/d/*", sidecar=".json")
+    batches = planned(settings, "sensor_id").batches
+    said = "SELECT batch_id, list(DISTINCT sensor_id) AS who, count(*) AS n FROM objects GROUP BY batch_id"
+    found = {row["batch_id"]: (row["who"], row["n"]) for row in rows(settings, said)}
+    assert [found[batch] for batch in batches] == [(["cam-1"], 5), (["cam-2"], 2), ([None], 1)]
+    assert planned(settings, "sensor_id").batches == batches
+    root = open_root(tmp_path / "other", create=True)
+    other = settings_of(maker.folder, tmp_path / "other", path="{site}/{sensor_id}/d/*", sidecar=".json")
+    assert [len(read_plan(root, batch)[0]) for batch in planned(other, "line").batches] == [1, 7]
+    assert len(planned(settings_of(maker.folder, tmp_path / "third"), "sensor_id").batches) == 1
