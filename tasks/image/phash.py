@@ -24,6 +24,9 @@ _FLAT = 1e-3
 
 def perceptual_hash(grey: Pixels) -> bytes:
     """Hash of a grey picture, (h, w) uint8, of any size: 32 bytes, row-major signs of the frequencies."""
+    height, width = grey.shape
+    if min(height, width) >= 256:  # quicker in two steps, and still 128 pixels to average
+        grey = cv2.resize(grey, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_LINEAR)
     shrunk = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.packbits((_BASIS @ shrunk @ _BASIS.T) > _FLAT).tobytes()
 

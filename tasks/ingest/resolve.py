@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.ingest.metadata.overlay import rows_to_record
-from tasks.ingest.shard import staged_version
+from tasks.ingest.shard import STAGED, staged_version
 from tasks.store import staging, tables
-from tasks.store.commit import Resolved, commit
+from tasks.store.commit import Resolved, commit, staying
 from tasks.store.errors import PlanAwayError
 from tasks.store.log import Batch, Log
 from tasks.store.plans import read_plan
@@ -35,7 +35,7 @@ def gather_ingest(root: str, batch: str) -> Staged:
     """Resolve the staged shards of a batch and stage the rows for its gate."""
     opened = open_root(root)
     planned, frozen = read_plan(opened, batch)
-    judged = _resolved(opened, batch, JUDGED)
+    judged = _resolved(opened, batch, JUDGED).select(JUDGED)
     uri = opened.at("staging", batch, "ingest", "judged.parquet")
     staging.write_rows(opened, uri, judged)
     facts = {"planned": len(planned), **outcome_counts(judged)}
@@ -55,9 +55,11 @@ def commit_ingest(root: str, batch: str) -> dict[str, Any]:
             except PlanAwayError:  # nobody knows which objects they were: they are listed again
                 return Resolved([], {})
             return Resolved([(OBJECTS, objects)], outcome_counts(objects))
-        light = _resolved(opened, batch, ["object_id", "content_id", "outcome", "reason"])
-        rows = itertools.chain(_final_rows(opened, batch, light), _metadata_rows(opened, log.batches[batch], light))
-        return Resolved(rows, outcome_counts(light))
+        resolved = _resolved(opened, batch, [name for name in STAGED.names if name != "thumbnail"])
+        rows = itertools.chain(
+            _final_rows(opened, batch, resolved), _metadata_rows(opened, log.batches[batch], resolved)
+        )
+        return Resolved(rows, outcome_counts(resolved))
 
     return commit(opened, batch, "ingest", resolve).counts
 
@@ -75,8 +77,11 @@ def outcome_counts(objects: pa.Table) -> dict[str, Any]:
 
 
 def _resolved(root: Root, batch: str, columns: list[str]) -> pa.Table:
-    """The staged rows of all shards, with `copy` where the bytes are a sample already, here or in the tables."""
-    rows = pa.concat_tables(staging.read_all(root, _shards(root, batch), columns))
+    """The staged rows of all shards, with `copy` where the bytes are a sample already, here or in the tables.
+
+    Beside the columns asked for they have `shard` and `row`: where each was staged.
+    """
+    rows = pa.concat_tables(map(_placed, staging.read_all(root, _shards(root, batch), columns), itertools.count()))
     samples = rows.filter(pc.equal(rows["outcome"], "sample"))
     firsts = tables.drop_repeated(samples, "content_id")
     dataset = tables.open_table(root, "samples")
@@ -87,27 +92,26 @@ def _resolved(root: Root, batch: str, columns: list[str]) -> pa.Table:
     return rows.set_column(rows.column_names.index("outcome"), "outcome", outcome)
 
 
-def _final_rows(root: Root, batch: str, light: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
-    """Samples of every shard, then objects of every shard: what is referred to comes first."""
+def _placed(rows: pa.Table, shard: int) -> pa.Table:
+    shards = pa.repeat(pa.scalar(shard, pa.int32()), len(rows))
+    return rows.append_column("shard", shards).append_column("row", pa.array(range(len(rows)), pa.int32()))
+
+
+def _final_rows(root: Root, batch: str, resolved: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
+    """Samples of every shard, whose thumbnails stay where they were staged; then objects, which refer to them."""
     now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
-    new = light.filter(pc.equal(light["outcome"], "sample"))["object_id"].combine_chunks()
-    for rows in staging.read_all(root, _shards(root, batch)):
-        part = rows.filter(pc.is_in(rows["object_id"], value_set=new))
-        columns = {name: part[name] for name in SAMPLES.schema.names if name in part.column_names}
-        columns |= {"sample_id": part["content_id"], "source_uri": part["uri"]}
-        columns |= {"media": pa.repeat("image", len(part)), "ingested_at": pa.repeat(now, len(part))}
-        yield SAMPLES, pa.table({name: columns[name] for name in SAMPLES.schema.names}).cast(SAMPLES.schema)
-    start = 0
-    for rows in staging.read_all(root, _shards(root, batch), OBJECTS.schema.names):
-        outcome = light["outcome"].slice(start, len(rows))
-        start += len(rows)
-        has_sample = pc.is_in(outcome, value_set=pa.array(["sample", "copy"]))
-        sample_id = pc.if_else(has_sample, rows["content_id"], pa.scalar(None, pa.string()))
-        columns = {name: rows[name] for name in OBJECTS.schema.names} | {
-            "outcome": outcome,
-            "sample_id": sample_id,
-        }
-        yield OBJECTS, pa.table(columns).cast(OBJECTS.schema)
+    new = resolved.filter(pc.equal(resolved["outcome"], "sample"))
+    columns = {name: new[name] for name in SAMPLES.schema.names if name in new.column_names}
+    columns |= {"sample_id": new["content_id"], "source_uri": new["uri"]}
+    columns |= {"media": pa.repeat("image", len(new)), "ingested_at": pa.repeat(now, len(new))}
+    samples = pa.table({name: columns[name] for name in SAMPLES.schema.names if name in columns})
+    for shard, uri in enumerate(_shards(root, batch)):
+        here = pc.equal(new["shard"], shard)
+        yield SAMPLES, staying(samples.filter(here), uri, new["row"].filter(here))
+    has_sample = pc.is_in(resolved["outcome"], value_set=pa.array(["sample", "copy"]))
+    sample_id = pc.if_else(has_sample, resolved["content_id"], pa.scalar(None, pa.string()))
+    objects = {name: resolved[name] for name in OBJECTS.schema.names} | {"sample_id": sample_id}
+    yield OBJECTS, pa.table(objects).cast(OBJECTS.schema)
 
 
 def _metadata_rows(root: Root, batch: Batch, light: pa.Table) -> Iterator[tuple[Table, pa.Table]]:

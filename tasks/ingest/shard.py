@@ -1,5 +1,6 @@
 """Ingest one shard: read and measure its files, stage their rows. The unit of retry and of parallel work."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ from tasks.unit import unit
 
 REVISION = 3
 """Goes up when the code gives other rows for the same bytes."""
+
+PART_ROWS = 256
+"""Rows that are encoded at a time."""
 
 _SAMPLE_COLUMNS = [field for field in SAMPLES.schema if field.name not in OBJECTS.schema.names]
 STAGED = pa.schema([*(pa.field(field.name, field.type) for field in OBJECTS.schema), *_SAMPLE_COLUMNS])
@@ -55,12 +59,14 @@ def ingest_shard(root: str, batch: str, shard: int, workers: int | None = None) 
     if staged is not None:
         advance("ingest", len(part))
         return len(staged)
-    rows = _measure(opened, part.to_pylist(), frozen["ingest"], workers)
-    staging.write_rows(opened, uri, _as_staged(part, rows, batch))
-    return len(rows)
+    measured = _measured(opened, part.to_pylist(), frozen["ingest"], workers)
+    staging.write_parts(opened, uri, STAGED, _staged_parts(part, measured, batch))
+    return len(part)
 
 
-def _measure(root: Root, planned: list[dict[str, Any]], settings: dict[str, Any], workers: int | None) -> list[Any]:
+def _measured(
+    root: Root, planned: list[dict[str, Any]], settings: dict[str, Any], workers: int | None
+) -> Iterator[list[dict[str, Any]]]:
     jobs = [
         Job(
             uri=row["uri"],
@@ -75,13 +81,22 @@ def _measure(root: Root, planned: list[dict[str, Any]], settings: dict[str, Any]
         )
         for row in planned
     ]
-    rows: list[dict[str, Any]] = []
     limits = {"max_pixels": settings["max_pixels"], "max_cpu_s": settings["max_cpu_s"]}
     ahead = fetch_ahead if any(in_bucket(job.uri) for job in jobs) else None
     for done in run_isolated(measure_file, jobs, workers=workers, ahead=ahead, **limits):
-        rows += [rejected(row.reason, row.detail) if isinstance(row, Undecodable) else row for row in done]
+        yield [rejected(row.reason, row.detail) if isinstance(row, Undecodable) else row for row in done]
         advance("ingest", len(done))
-    return rows
+
+
+def _staged_parts(planned: pa.Table, measured: Iterator[list[dict[str, Any]]], batch: str) -> Iterator[pa.Table]:
+    """The rows of a shard, some hundred at a time, while the decoders work on the next."""
+    start = 0
+    rows: list[dict[str, Any]] = []
+    for done in measured:
+        rows += done
+        if len(rows) >= PART_ROWS or start + len(rows) == len(planned):
+            yield _as_staged(planned.slice(start, len(rows)), rows, batch)
+            start, rows = start + len(rows), []
 
 
 def _as_staged(planned: pa.Table, rows: list[dict[str, Any]], batch: str) -> pa.Table:

@@ -89,6 +89,15 @@ class Bucket:
                 again = next(asked) > 1 or error.response["ResponseMetadata"]["RetryAttempts"]  # type: ignore[attr-defined]
                 return self._version_if(uri, content) if again else None
 
+    def copy(self, uri: str, to: str) -> None:
+        """Copied by the store itself, in parts if it is large."""
+        bucket, key = to_key(uri)
+        target, name = to_key(to)
+        try:
+            s3.persist(lambda: s3.client().copy({"Bucket": bucket, "Key": key}, target, name))
+        except Exception as error:
+            raise unreachable(error) from error
+
     def delete(self, uri: str) -> None:
         """Remove an object, and everything below its key, a thousand at a time."""
         bucket, prefix = _below(uri)

@@ -8,11 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.store import staging, tables
-from tasks.store.errors import StagedAwayError
+from tasks.store.errors import StagedAwayError, Unreachable
 from tasks.store.log import Event, Log, append, read_log, record
 from tasks.store.root import Root
 from tasks.store.schema import TABLES, table_of
 from tasks.store.table import Table
+
+_STAYS = b"stays in"
+_PLACE = "staged_row"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Resolved:
     """What a commit will write.
 
     Attributes:
-        rows: tables and their rows, what is referred to before what refers to it; may be made while it is read.
+        rows: tables and their rows, what is referred to before what refers to it; may be made while it is read. Large
+            columns need not be in them: see `staying`.
         counts: figures for the log.
     """
 
@@ -72,14 +76,37 @@ def write(root: Root, table: str, rows: pa.Table) -> int:
     return tables.insert(root, TABLES[table], rows)
 
 
+def staying(rows: pa.Table, uri: str, places: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Rows for `Resolved` whose other columns stay in the staged file `uri`, in its rows `places`.
+
+    What is large is so written once. The commit keeps the file under a name of its own, checksums and all, before its
+    `committing` event: what becomes of `uri` afterwards is nothing to it.
+    """
+    return rows.append_column(_PLACE, places).replace_schema_metadata({_STAYS: uri})
+
+
 def _write_final(root: Root, batch_id: str, stage: str, attempt: str, rows: Iterable[tuple[Table, pa.Table]]) -> int:
     """Write the final rows; how many files they are."""
     written = 0
     for table, part in rows:
-        name = f"{written:06d}.{table.name}.parquet"
-        staging.write_rows(root, root.at("staging", batch_id, stage, attempt, name), part)
+        uri = root.at("staging", batch_id, stage, attempt, f"{written:06d}.{table.name}.parquet")
+        source = (part.schema.metadata or {}).get(_STAYS)
+        if source:
+            _keep(root, source.decode(), _rest_uri(uri))
+        staging.write_rows(root, uri, part)
         written += 1
     return written
+
+
+def _keep(root: Root, uri: str, to: str) -> None:
+    try:
+        root.storage.copy(uri, to)
+    except Unreachable as error:
+        raise StagedAwayError(f"The staged file {uri} is missing; run the same command again.") from error
+
+
+def _rest_uri(uri: str) -> str:
+    return uri.removesuffix(".parquet") + ".rest"
 
 
 def _finish(root: Root, event: Event) -> Event:
@@ -88,7 +115,8 @@ def _finish(root: Root, event: Event) -> Event:
         for uri in _final_uris(root, event):
             name = uri.rsplit(".", 2)[1]
             for rows in staging.read_all(root, [uri]):
-                tables.insert(root, table_of(name, rows), rows)
+                table = table_of(name, rows)
+                tables.insert(root, table, _completed(root, uri, table, rows))
     except StagedAwayError:
         if not committed(read_log(root), event.batch_id, event.stage):
             raise
@@ -97,6 +125,16 @@ def _finish(root: Root, event: Event) -> Event:
     record(root, lambda log: None if committed(log, event.batch_id, event.stage) else done)
     _tidy(root, event.batch_id, event.stage)
     return done
+
+
+def _completed(root: Root, uri: str, table: Table, rows: pa.Table) -> pa.Table:
+    """The final rows of a file, with the columns that stayed where they were staged."""
+    lacking = [name for name in table.schema.names if name not in rows.column_names]
+    if not lacking:
+        return rows
+    (rest,) = staging.read_all(root, [_rest_uri(uri)], lacking)
+    rest = rest.take(rows[_PLACE])
+    return pa.table({name: (rest if name in lacking else rows)[name] for name in table.schema.names})
 
 
 def _final_uris(root: Root, event: Event) -> list[str]:

@@ -93,6 +93,16 @@ class Folder:
         _sync_folder(path.parent)
         return True
 
+    def copy(self, uri: str, to: str) -> None:
+        """Link the file under the other name: `write` puts a new file in the place of one of them, never into it."""
+        path = to_path(to)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(to_path(uri), path)
+        except OSError as error:
+            raise _unreachable(error) from error
+        _sync_folder(path.parent)
+
     def delete(self, uri: str) -> None:
         """Remove a file, or a whole folder in one step, also while others remove it or write into it."""
         path = to_path(uri)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,16 @@ def shard_uris(root: Root, batch_id: str, stage: str, version: str, rows: int, s
 
 def write_rows(root: Root, uri: str, rows: pa.Table) -> None:
     """Write rows as Parquet with a checksum on every page, in one step."""
+    write_parts(root, uri, rows.schema, [rows])
+
+
+def write_parts(root: Root, uri: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Write rows that come in parts, each encoded while the next is made; the file appears whole, after the last."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows, sink, compression="lz4", use_dictionary=False, write_statistics=False, write_page_checksum=True
-    )
+    encoding = {"compression": "lz4", "use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
+    with pq.ParquetWriter(sink, schema, **encoding) as writer:
+        for part in parts:
+            writer.write_table(part)
     root.storage.write(uri, memoryview(sink.getvalue()))
 
 

@@ -52,6 +52,9 @@ class Storage(Protocol):
     def create(self, uri: str, content: bytes | memoryview) -> bool:
         """Put a file there in one step unless one is there already; False if one was."""
 
+    def copy(self, uri: str, to: str) -> None:
+        """Give a file a second name, no byte moved; a later write to one leaves the other. Raises Unreachable."""
+
     def delete(self, uri: str) -> None:
         """Remove a file, or everything below a prefix; nothing there is no error."""
 

@@ -47,7 +47,7 @@ def run(asked: dict[str, Any]) -> None:
     if not asked["locked"]:
         flows.curate.locked = flows.select.locked = lambda *_: contextlib.nullcontext()  # type: ignore[assignment]
     killer = Killer(Path(asked["journal"]), asked["kill_at"])
-    for verb in ("write", "create", "delete"):
+    for verb in ("write", "create", "copy", "delete"):
         real = getattr(folder.Folder, verb)
         setattr(folder.Folder, verb, killer.wrap(lambda _self, uri, *_rest, verb=verb: f"{verb} {_short(uri)}", real))
     folder._written_beside = killer.wrap(lambda path, _content: f"written beside {path.name}", folder._written_beside)

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.store import commit as committing
 from tasks.store import staging, tables, views
-from tasks.store.commit import Resolved, commit, committed, roll_forward
+from tasks.store.commit import Resolved, commit, committed, roll_forward, staying
 from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
@@ -108,6 +108,44 @@ def test_commit__lost_final_rows_are_no_commit(root: Root, monkeypatch: pytest.M
     with pytest.raises(StagedAwayError, match="only 1 are there"):
         roll_forward(root)
     assert committed(read_log(root), "b", "ingest") is None
+
+
+def staged_with_thumbnails(root: Root) -> str:
+    uri = staging.shard_uri(root, "b", "ingest", "v", 0)
+    staging.write_rows(root, uri, pa.table({"thumbnail": [f"picture {number}".encode() for number in range(4)]}))
+    return uri
+
+
+def thumbnails_stay(uri: str, places: list[int]) -> Any:
+    made = [{"sample_id": str(place), "phash": bytes(32), "ringhash": bytes(32)} for place in places]
+    rows = pa.Table.from_pylist(made, schema=SAMPLES.schema).drop_columns("thumbnail")
+    return lambda _log: Resolved([(SAMPLES, staying(rows, uri, pa.array(places)))], {})
+
+
+def test_commit__columns_that_stayed_outlive_what_becomes_of_the_staged_file(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(root, "b")
+    uri = staged_with_thumbnails(root)
+    monkeypatch.setattr(committing, "_finish", lambda root, event: event)
+    commit(root, "b", "ingest", thumbnails_stay(uri, [3, 1]))
+    monkeypatch.undo()
+    staging.write_rows(root, uri, pa.table({"thumbnail": [b"another"]}))
+    roll_forward(root)
+    dataset = tables.open_table(root, "samples")
+    assert dataset is not None
+    rows = dataset.to_table(columns=["sample_id", "thumbnail"]).to_pylist()
+    assert {row["sample_id"]: row["thumbnail"] for row in rows} == {"3": b"picture 3", "1": b"picture 1"}
+    assert staging.staged_uris(root, "b") == []
+
+
+def test_commit__is_not_begun_where_staged_columns_are_gone(root: Root) -> None:
+    plan(root, "b")
+    uri = staged_with_thumbnails(root)
+    to_path(uri).unlink()
+    with pytest.raises(StagedAwayError, match="is missing"):
+        commit(root, "b", "ingest", thumbnails_stay(uri, [0]))
+    assert read_log(root).batches["b"].committing is None
 
 
 def test_insert__drops_repeated_and_known_keys_and_makes_no_empty_version(root: Root) -> None:
