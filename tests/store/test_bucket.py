@@ -152,6 +152,17 @@ def test_write__large_contents_in_parts(s3: Buckets) -> None:
     assert len([path for method, path, _ in s3.seen if method == "PUT" and "partNumber" in path]) > 1
 
 
+def test_copy__is_one_of_its_own(s3: Buckets) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "a b+%25.jpg", b"1")
+    (found,) = Bucket().list(bucket)
+    Bucket().copy(found.uri, f"{bucket}/c/d")
+    Bucket().write(found.uri, b"2")
+    assert Bucket().read(f"{bucket}/c/d") == b"1"
+    with pytest.raises(Unreachable):
+        Bucket().copy(f"{bucket}/nothing", f"{bucket}/c/e")
+
+
 def test_delete__one_and_all_below_and_nothing(s3: Buckets) -> None:
     bucket = s3.make()
     put_all(s3, bucket, [f"a/{number}" for number in range(1100)] + ["a", "ab/c"])

@@ -155,6 +155,16 @@ def test_write_and_create__sync_the_file_then_the_folder(tmp_path: Path, monkeyp
     assert done == ["file", "named", "folder"] * 2
 
 
+def test_copy__is_one_of_its_own(tmp_path: Path) -> None:
+    first, second = to_uri(tmp_path / "a b"), to_uri(tmp_path / "c" / "d")
+    Folder().write(first, b"1")
+    Folder().copy(first, second)
+    Folder().write(first, b"2")
+    assert (Folder().read(first), Folder().read(second)) == (b"2", b"1")
+    with pytest.raises(Unreachable):
+        Folder().copy(to_uri(tmp_path / "nothing"), second)
+
+
 def test_delete__while_others_remove_the_same_and_what_is_above(tmp_path: Path) -> None:
     problems: list[BaseException] = []
 
