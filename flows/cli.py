@@ -163,30 +163,40 @@ def query(
 
 
 @app.command(epilog="Example: winnow report --root /data/winnow")
-def report(root: RootOption = None, config: Config = None, verbose: Verbose = False) -> None:
+def report(
+    redraw_map: Annotated[bool, typer.Option("--redraw-map", help="Lay the map out anew; points may move.")] = False,
+    root: RootOption = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
     """Write the HTML report anew, and print its path."""
     with told_plainly(verbose):
         from tasks.report.page import write_report
 
-        typer.echo(write_report(settings_from(config, None, root=root).root_uri))
+        typer.echo(write_report(settings_from(config, None, root=root).root_uri, redraw_map))
 
 
-@app.command(epilog='Example: winnow tag blurry --where "sharpness < 0.02" --dry-run')
+@app.command(epilog='Examples: winnow tag blurry --where "sharpness < 0.02" --dry-run    winnow tag odd --ids ids.txt')
 def tag(
     name: Annotated[str, typer.Argument(help="The tag.")],
-    where: Annotated[str, typer.Option(help="A condition over the columns of samples.", show_default=False)],
+    where: Annotated[
+        str | None, typer.Option(help="A condition over the columns of samples.", show_default=False)
+    ] = None,
+    ids: Annotated[
+        str | None, typer.Option(help="A file of ids: one a line, or a CSV with sample_id.", show_default=False)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many samples it would tag.")] = False,
     root: RootOption = None,
     config: Config = None,
     verbose: Verbose = False,
 ) -> None:
-    """Tag the samples for which a condition holds."""
+    """Tag the samples for which a condition holds, or whose ids a file lists."""
     with told_plainly(verbose):
-        from tasks.select.tag import matching_samples, put_tag
+        from tasks.select.tag import put_tag, samples_to_tag
         from tasks.store.root import open_root
 
         opened = open_root(settings_from(config, None, root=root).root_uri)
-        found = matching_samples(opened, where)
+        found = samples_to_tag(opened, where, ids)
         if dry_run:
             typer.echo(f"{len(found)} samples would be tagged {name}.")
         else:

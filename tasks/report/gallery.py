@@ -17,8 +17,9 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a gallery: a data URI, and what is said under it."""
+    """One picture of a gallery: whose it is, a data URI, and what is said under it."""
 
+    sample_id: str
     source: str
     title: str
     caption: str
@@ -107,9 +108,14 @@ def duplicate_groups(root: Root, most: int, repeats: int) -> list[Group]:
     small = _small(root, [*groups, *(row["sample_id"] for row in rows)])
     return [
         Group(
-            Picture(_data(small[kept]), members[0]["kept_uri"], "kept"),
+            Picture(kept, data_uri(small[kept]), members[0]["kept_uri"], "kept"),
             [
-                Picture(_data(small[row["sample_id"]]), row["source_uri"], f"{row['kind']}, {row['distance']:g}")
+                Picture(
+                    row["sample_id"],
+                    data_uri(small[row["sample_id"]]),
+                    row["source_uri"],
+                    f"{row['kind']}, {row['distance']:.3g}",
+                )
                 for row in members
             ],
             members[0]["size"] - len(members),
@@ -120,7 +126,9 @@ def duplicate_groups(root: Root, most: int, repeats: int) -> list[Group]:
 
 def _pictures(root: Root, rows: list[dict[str, Any]], caption: Any) -> list[Picture]:
     small = _small(root, [row["sample_id"] for row in rows])
-    return [Picture(_data(small[row["sample_id"]]), row["source_uri"], caption(row)) for row in rows]
+    return [
+        Picture(row["sample_id"], data_uri(small[row["sample_id"]]), row["source_uri"], caption(row)) for row in rows
+    ]
 
 
 def _small(root: Root, ids: list[str]) -> dict[str, bytes]:
@@ -135,7 +143,8 @@ def _small(root: Root, ids: list[str]) -> dict[str, bytes]:
     }
 
 
-def _data(jpeg: bytes) -> str:
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG as an address that holds it."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 

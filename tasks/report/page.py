@@ -1,12 +1,19 @@
-"""The report: one self-contained HTML page, without scripts and without a network."""
+"""The report: one HTML page that asks no network; the pictures of a large dataset lie in a folder beside it."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.report import gallery
-from tasks.report.figures import Histogram, figures
+from tasks.report import gallery, projection
+from tasks.report.days import MEASURES, read_days
+from tasks.report.facts import facts_of
+from tasks.report.figures import figures
 from tasks.report.outliers import find_outliers
-from tasks.store import choices
+from tasks.report.packing import packed_columns, packed_lines
+from tasks.report.points import cells_of, points_of, read_samples
+from tasks.report.sheets import Sheets, draw_sheets, forget_older_sheets, sheet_uri
+from tasks.report.template import rendered
+from tasks.report.videos import no_videos, read_videos
+from tasks.store import choices, views
 from tasks.store.errors import Unreachable
 from tasks.store.root import Root, open_root
 from tasks.store.storage import shown
@@ -18,33 +25,30 @@ REPEATS_SHOWN = 7
 OUTLIERS_SHOWN = 24
 REJECTS_SHOWN = 200
 
+INSIDE_BYTES = 8_000_000
+"""Contact sheets up to this size are put into the page, which then is one file that can be sent to somebody."""
+
 
 @unit("report")
-def write_report(root: str) -> str:
-    """Write `<root>/reports/report.html` anew; its path."""
-    import jinja2
+def write_report(root: str, redraw_map: bool = False) -> str:
+    """Write `<root>/reports/report.html` anew; its path.
 
+    Args:
+        root: URI of the root.
+        redraw_map: lay the map out anew; without that a point stays where it was once drawn.
+    """
     opened = open_root(root)
-    outliers = find_outliers(opened, OUTLIERS_SHOWN)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tasks.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
-        "name": gallery.file_name,
-        "bars": _bars,
-        "percent": _percent,
-        "number": lambda n: f"{n:,}",
-    }
-    page = environment.get_template("page.html.j2").render(
+    sheets, values = _samples(opened, redraw_map)
+    page = rendered(
         root=shown(opened.uri),
         made_at=datetime.now(UTC),
-        model=(choices.recall(opened, "embed.model") or {}).get("name"),
         figures=figures(opened, REJECTS_SHOWN),
         selected=gallery.selected(opened, SELECTED_SHOWN),
         groups=gallery.duplicate_groups(opened, GROUPS_SHOWN, REPEATS_SHOWN),
-        outliers=gallery.named(opened, {one.sample_id: f"{one.distance:.3f} from its neighbours" for one in outliers}),
+        **values,
     )
     opened.storage.write(_place(opened), page.encode("utf-8", "replace"))
+    forget_older_sheets(opened, sheets)
     return report_path(opened)
 
 
@@ -62,24 +66,44 @@ def has_report(root: Root) -> bool:
     return True
 
 
+def _samples(root: Root, redraw_map: bool) -> tuple[Sheets, dict[str, Any]]:
+    """What the page says of every sample, for its template and for its scripts."""
+    model = choices.recall(root, "embed.model")
+    connection = views.connect(root, **no_videos())
+    outliers = find_outliers(root, OUTLIERS_SHOWN)
+    rows, left_out = read_samples(connection, model["name"] if model else None)
+    embedded = rows.filter(rows["embedded"])["sample_id"].to_pylist()
+    drawn = projection.draw_map(root, model, embedded, anew=redraw_map)
+    points = points_of(rows, drawn, [one.sample_id for one in outliers])
+    sheets = draw_sheets(root, points.ids)
+    points.columns["cell"] = cells_of(sheets, points.ids)
+    days = read_days(connection)
+    videos, all_videos = read_videos(connection)
+    columns, places = packed_columns(points.columns)
+    beside = sheets.byte_size > INSIDE_BYTES
+    pictures = [f"thumbnails/{name}" if beside else _inside(root, name) for name in sheets.names]
+    return sheets, {
+        "model": model["name"] if model else None,
+        "drawn": drawn,
+        "fewest": projection.FEWEST,
+        "left_out": left_out,
+        "scales": points.scales,
+        "days": days,
+        "measures": MEASURES,
+        "videos": videos,
+        "all_videos": all_videos,
+        "outliers": gallery.named(root, {one.sample_id: f"{one.distance:.3f} from its neighbours" for one in outliers}),
+        "beside": beside,
+        "facts": facts_of(root, points, places, pictures, days, videos),
+        "columns": columns,
+        "ids": packed_lines(points.ids),
+        "uris": packed_lines(points.uris),
+    }
+
+
+def _inside(root: Root, name: str) -> str:
+    return gallery.data_uri(root.storage.read(sheet_uri(root, name)))
+
+
 def _place(root: Root) -> str:
     return root.at("reports", "report.html")
-
-
-def _bars(histogram: Histogram) -> list[dict[str, Any]]:
-    """Bars of a histogram in a box of 100 x 40: all samples, and the selected ones before them."""
-    highest = max(*histogram.all, 1)
-    width = 100 / len(histogram.all)
-    return [
-        {
-            "x": place * width,
-            "width": width * 0.9,
-            "all": 40 * every / highest,
-            "selected": 40 * chosen / highest,
-        }
-        for place, (every, chosen) in enumerate(zip(histogram.all, histogram.selected, strict=True))
-    ]
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}" if whole else "0"

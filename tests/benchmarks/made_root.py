@@ -1,7 +1,7 @@
 """A root as it is after many files were committed, made without reading any: rows straight through the store."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ def listed_files(source: Path, count: int) -> None:
         place.touch()
 
 
-def made_root(settings: Settings) -> None:
-    """Plan what the source lists and commit made rows for it, through every stage; every tenth is a duplicate."""
+def made_root(settings: Settings, dressed: Callable[[pa.Table], pa.Table] = lambda made: made) -> None:
+    """Plan what the source lists and commit made rows for it, through every stage; every tenth is a duplicate.
+
+    `dressed` may set the columns of any table otherwise, vectors and thumbnails too.
+    """
     root = open_root(settings.root_uri, create=True)
     files = list_source(settings.source_uri, settings.ingest.include, leave_out=root.uri).files
     model = choose_model(root.uri, settings.embed)
@@ -41,7 +44,7 @@ def made_root(settings: Settings) -> None:
     for start in range(0, len(files), settings.ingest.batch_size):
         planned = _planned(files.slice(start, settings.ingest.batch_size))
         batch = plans.add_batch(root, settings.source_uri, planned, settings.frozen())
-        made = _made(planned, batch, model.name)
+        made = dressed(_made(planned, batch, model.name))
         counts = {"sample": len(planned), "copy": 0, "reject": 0, "deferred": 0, "rejects": {}, "deferrals": {}}
         _commit(root, batch, "ingest", made, [SAMPLES, OBJECTS], counts)
         _commit(root, batch, "dedupe", made.filter(pa.compute.is_valid(made["kept_id"])), [DUPLICATES], {})
@@ -92,12 +95,12 @@ def _commit(root: Root, batch: str, stage: str, made: pa.Table, into: list[Table
 def _rows_of(table: Table, made: pa.Table) -> pa.Table:
     columns = []
     for field in table.schema:
-        if field.name == "vector":
+        if field.name in made.column_names:
+            columns.append(made[field.name].cast(field.type))
+        elif field.name == "vector":
             columns.append(_vectors(len(made), field.type))
         elif field.name == "thumbnail":
             columns.append(pa.array([os.urandom(THUMBNAIL_BYTES) for _ in range(len(made))], pa.binary()))
-        elif field.name in made.column_names:
-            columns.append(made[field.name].cast(field.type))
         else:
             columns.append(pa.nulls(len(made), field.type))
     return pa.table(columns, schema=table.schema)

@@ -1,8 +1,9 @@
 """The report: whole, self-contained, and deaf to hostile names."""
 
+import base64
+import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,23 +17,28 @@ from tests.select.test_strategies import unit
 HOSTILE = "<script>alert(1)</script> & \"q\" 'x' {{ 7*7 }}.jpg".replace("/", "")
 
 
-@pytest.fixture
-def page(maker: Maker, tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a root with a bit of everything."""
+    folder = tmp_path_factory.mktemp("page")
+    maker = Maker(folder / "source")
     maker.photographs(12)
     maker.write("near.jpg", jpeg(photograph(3), 50))
     maker.write(HOSTILE, b"no picture")
     maker.write(f"good-{HOSTILE}", jpeg(photograph(40)))
-    settings = settings_for(maker.folder, tmp_path / "root", select__budget=5)
+    settings = settings_for(maker.folder, folder / "root", select__budget=5)
     curate(settings)
     select(settings)
     return Path(write_report.fn(settings.root_uri)).read_text()
 
 
-def test_page__asks_no_network_and_runs_no_script(page: str) -> None:
-    assert re.findall(r"<script|javascript:|@import|<link|<iframe", page, re.IGNORECASE) == []
-    assert re.findall(r"(?:src|href)=\"(?!data:|#)", page) == []
-    assert "url(" not in page
+def test_page__asks_no_network_and_runs_only_its_own_script(page: str) -> None:
+    assert re.findall(r"javascript:|@import|<link|<iframe|https?://", page, re.IGNORECASE) == []
+    assert re.findall(r"<[^>]* (?:src|href)=\"(?!data:|#)", page) == []
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(scripts[-1][1].encode()).digest()).decode()
+    assert [kind for kind, _ in scripts if "json" not in kind and "plain" not in kind] == [' type="module"']
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
 
 
 def test_page__hostile_names_are_text(page: str) -> None:
@@ -43,8 +49,8 @@ def test_page__hostile_names_are_text(page: str) -> None:
 def test_page__shows_counts_groups_picks_rejects_and_outliers(page: str) -> None:
     for words in ("15</b> objects", "14</b> samples", "13</b> kept", "5</b> selected", "not_an_image", "perceptual, "):
         assert words in page, words
-    assert page.count("<figure><img") == 5 + 2 + 13
-    assert page.count("<svg") == 6
+    assert page.count('<figure><a href="#sample-') == 5 + 2 + 13
+    assert page.count('<svg viewBox="0 0 100 40"') == 6
 
 
 def test_page__of_an_empty_root(tmp_path: Path, maker: Maker) -> None:
