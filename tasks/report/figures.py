@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tasks.store import views
 from tasks.store.log import read_log
 from tasks.store.root import Root
 
@@ -54,9 +53,8 @@ class Figures:
     histograms: list[Histogram]
 
 
-def figures(root: Root, rejects_shown: int) -> Figures:
-    """Count what is committed now."""
-    connection = views.connect(root)
+def figures(root: Root, connection: Any, rejects_shown: int) -> Figures:
+    """Count what is committed now; `connection` has the views."""
     return Figures(
         steps=_steps(connection),
         rejects=_rows(

@@ -37,7 +37,7 @@ class Group:
 def thumbnails_of(root: Root, selection: str, most: int = 12) -> list[tuple[str, bytes]]:
     """The first picks of a selection: rank and name of the file, and a small JPEG."""
     rows = _rows(
-        root,
+        views.connect(root),
         """SELECT sample_id, source_uri, rank FROM selections JOIN samples USING (sample_id) WHERE selection = ?
         ORDER BY rank LIMIT ?""",
         [selection, most],
@@ -52,7 +52,7 @@ def thumbnails_in(root: Root, batches: list[str], most: int = 12) -> list[tuple[
         return []
     marks = ", ".join("?" for _ in batches)
     rows = _rows(
-        root,
+        views.connect(root),
         f"SELECT sample_id, source_uri FROM samples WHERE batch_id IN ({marks}) ORDER BY sample_id LIMIT ?",
         [*batches, most],
     )
@@ -66,10 +66,10 @@ def file_name(uri: str) -> str:
     return "/".join(path.rsplit("/", 2)[-2:]).encode("utf-8", "replace").decode()
 
 
-def selected(root: Root, most: int) -> list[Picture]:
+def selected(root: Root, connection: Any, most: int) -> list[Picture]:
     """The first picks of the newest selection, in the order of their rank."""
     rows = _rows(
-        root,
+        connection,
         """SELECT p.sample_id, p.rank, p.reason, s.source_uri FROM selections p JOIN samples s USING (sample_id)
         WHERE p.selection = (SELECT selection FROM selections ORDER BY created_at DESC, selection LIMIT 1)
         ORDER BY p.rank LIMIT ?""",
@@ -78,21 +78,21 @@ def selected(root: Root, most: int) -> list[Picture]:
     return _pictures(root, rows, lambda row: f"{row['rank']}. {row['reason']}")
 
 
-def named(root: Root, captions: dict[str, str]) -> list[Picture]:
+def named(root: Root, connection: Any, captions: dict[str, str]) -> list[Picture]:
     """Certain samples, with a caption each, in that order."""
     if not captions:
         return []
     marks = ", ".join("?" for _ in captions)
-    rows = _rows(root, f"SELECT sample_id, source_uri FROM samples WHERE sample_id IN ({marks})", list(captions))
+    rows = _rows(connection, f"SELECT sample_id, source_uri FROM samples WHERE sample_id IN ({marks})", list(captions))
     order = {sample: place for place, sample in enumerate(captions)}
     rows.sort(key=lambda row: order[row["sample_id"]])
     return _pictures(root, rows, lambda row: captions[row["sample_id"]])
 
 
-def duplicate_groups(root: Root, most: int, repeats: int) -> list[Group]:
+def duplicate_groups(root: Root, connection: Any, most: int, repeats: int) -> list[Group]:
     """The largest groups of duplicates, each with its kept sample and the first of its repeats."""
     rows = _rows(
-        root,
+        connection,
         """WITH largest AS (
             SELECT kept_id, count(*) AS size FROM duplicates GROUP BY kept_id ORDER BY size DESC, kept_id LIMIT ?)
         SELECT d.kept_id, l.size, d.sample_id, d.kind, d.distance, s.source_uri, k.source_uri AS kept_uri
@@ -148,6 +148,6 @@ def data_uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def _rows(root: Root, sql: str, params: list[Any]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = views.connect(root).sql(sql, params=params).to_arrow_table().to_pylist()
+def _rows(connection: Any, sql: str, params: list[Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = connection.sql(sql, params=params).to_arrow_table().to_pylist()
     return rows

@@ -1,17 +1,18 @@
 """Outliers: kept samples that are far from all others, the corner cases worth a look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from tasks.report.neighbours import NEIGHBOURS, neighbour_distance
+from tasks.report.projection import Map
+from tasks.store import tables
 
-from tasks.store import choices, tables, views
-from tasks.store.root import Root
-
-NEIGHBOURS = 5
 REFERENCE = 10_000
-LOOKED_AT = 20_000
-"""At most so many samples are compared, with at most REFERENCE others."""
+"""Samples that others are compared with, at most."""
+
+AT_A_TIME = 512
+"""Samples whose neighbours are looked for together, those that may be farthest first."""
 
 
 @dataclass(frozen=True)
@@ -22,39 +23,33 @@ class Outlier:
     distance: float
 
 
-def find_outliers(root: Root, most: int) -> list[Outlier]:
+def find_outliers(dataset: Any | None, kept: Sequence[str], drawn: Map | None, most: int) -> list[Outlier]:
     """The samples whose nearest neighbours are farthest, farthest first.
 
-    kNN distance, after Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", 2022.
-    """
-    model = choices.recall(root, "embed.model")
-    dataset = tables.open_table(root, model["table"]) if model else None
-    if dataset is None:
-        return []
-    kept = views.connect(root).sql("SELECT sample_id FROM kept ORDER BY hash(sample_id), sample_id").to_arrow_table()
-    drawn = kept["sample_id"].to_pylist()[:LOOKED_AT]
-    rows = tables.lookup(dataset, "sample_id", drawn, ["vector"])
-    ids = rows["sample_id"].to_pylist()
-    if len(ids) <= NEIGHBOURS:
-        return []
-    vectors = tables.matrix(rows["vector"])
-    distances = neighbour_distance(vectors, vectors[:REFERENCE])
-    order = np.argsort(-distances, kind="stable")[:most]
-    return [Outlier(ids[place], float(distances[place])) for place in order]
-
-
-def neighbour_distance(vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean cosine distance to the NEIGHBOURS nearest rows of `reference`, which starts with the same rows as `vectors`.
+    kNN distance, after Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", 2022. Landmarks of the
+    map are among the neighbours, so nobody is farther from their neighbours than from the landmarks: whoever cannot be
+    among the farthest is not compared.
 
     Args:
-        vectors: (n, d) float32, unit rows.
-        reference: (r, d) float32, unit rows, r <= n, r > NEIGHBOURS.
+        dataset: table of the vectors.
+        kept: samples to be looked at, in an order by chance: the first REFERENCE are the neighbours.
+        drawn: the map, with the distances to its landmarks; without it all are compared.
+        most: how many are wanted.
     """
-    nearest = []
-    for start in range(0, len(vectors), 2048):
-        cosine = vectors[start : start + 2048] @ reference.T
-        own = np.arange(start, start + len(cosine))
-        inside = own < len(reference)
-        cosine[np.flatnonzero(inside), own[inside]] = -2
-        nearest.append(np.partition(cosine, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:].mean(axis=1))
-    return 1 - np.concatenate(nearest)
+    if dataset is None or len(kept) <= NEIGHBOURS:
+        return []
+    apart = dict(zip(drawn.ids, drawn.apart.tolist(), strict=True)) if drawn else dict.fromkeys(kept, 2.0)
+    suspects = sorted((sample for sample in kept if sample in apart), key=lambda sample: -apart[sample])
+    neighbours = dict.fromkeys([*(drawn.landmarks if drawn else []), *kept[:REFERENCE]])
+    around = tables.lookup(dataset, "sample_id", neighbours, ["vector"])
+    reference, named = tables.matrix(around["vector"]), around["sample_id"].to_pylist()
+    found: list[Outlier] = []
+    for start in range(0, len(suspects), AT_A_TIME):
+        if len(found) == most and found[-1].distance >= apart[suspects[start]]:
+            break
+        rows = tables.lookup(dataset, "sample_id", suspects[start : start + AT_A_TIME], ["vector"])
+        ids = rows["sample_id"].to_pylist()
+        distances = neighbour_distance(tables.matrix(rows["vector"]), ids, reference, named)
+        found += [Outlier(sample, float(distance)) for sample, distance in zip(ids, distances, strict=True)]
+        found = sorted(found, key=lambda one: (-one.distance, one.sample_id))[:most]
+    return found

@@ -9,11 +9,11 @@ from tasks.report.facts import facts_of
 from tasks.report.figures import figures
 from tasks.report.outliers import find_outliers
 from tasks.report.packing import packed_columns, packed_lines
-from tasks.report.points import cells_of, points_of, read_samples
+from tasks.report.points import cells_of, points_of, read_samples, still_there
 from tasks.report.sheets import Sheets, draw_sheets, forget_older_sheets, sheet_uri
 from tasks.report.template import rendered
 from tasks.report.videos import no_videos, read_videos
-from tasks.store import choices, views
+from tasks.store import choices, tables, views
 from tasks.store.errors import Unreachable
 from tasks.store.root import Root, open_root
 from tasks.store.storage import shown
@@ -38,13 +38,14 @@ def write_report(root: str, redraw_map: bool = False) -> str:
         redraw_map: lay the map out anew; without that a point stays where it was once drawn.
     """
     opened = open_root(root)
-    sheets, values = _samples(opened, redraw_map)
+    connection = views.connect(opened, **no_videos())
+    sheets, values = _samples(opened, connection, redraw_map)
     page = rendered(
         root=shown(opened.uri),
         made_at=datetime.now(UTC),
-        figures=figures(opened, REJECTS_SHOWN),
-        selected=gallery.selected(opened, SELECTED_SHOWN),
-        groups=gallery.duplicate_groups(opened, GROUPS_SHOWN, REPEATS_SHOWN),
+        figures=figures(opened, connection, REJECTS_SHOWN),
+        selected=gallery.selected(opened, connection, SELECTED_SHOWN),
+        groups=gallery.duplicate_groups(opened, connection, GROUPS_SHOWN, REPEATS_SHOWN),
         **values,
     )
     opened.storage.write(_place(opened), page.encode("utf-8", "replace"))
@@ -66,16 +67,17 @@ def has_report(root: Root) -> bool:
     return True
 
 
-def _samples(root: Root, redraw_map: bool) -> tuple[Sheets, dict[str, Any]]:
+def _samples(root: Root, connection: Any, redraw_map: bool) -> tuple[Sheets, dict[str, Any]]:
     """What the page says of every sample, for its template and for its scripts."""
     model = choices.recall(root, "embed.model")
-    connection = views.connect(root, **no_videos())
-    outliers = find_outliers(root, OUTLIERS_SHOWN)
     rows, left_out = read_samples(connection, model["name"] if model else None)
-    embedded = rows.filter(rows["embedded"])["sample_id"].to_pylist()
-    drawn = projection.draw_map(root, model, embedded, anew=redraw_map)
+    embedded = rows.filter(rows["embedded"])
+    drawn = projection.draw_map(root, model, embedded["sample_id"].to_pylist(), anew=redraw_map)
+    kept = projection.by_chance(embedded.filter(embedded["kept"])["sample_id"].to_pylist())
+    vectors = tables.open_table(root, model["table"]) if model else None
+    outliers = find_outliers(vectors, kept, drawn, OUTLIERS_SHOWN)
     points = points_of(rows, drawn, [one.sample_id for one in outliers])
-    sheets = draw_sheets(root, points.ids)
+    sheets = draw_sheets(root, points.ids, lambda samples: still_there(connection, samples))
     points.columns["cell"] = cells_of(sheets, points.ids)
     days = read_days(connection)
     videos, all_videos = read_videos(connection)
@@ -92,7 +94,9 @@ def _samples(root: Root, redraw_map: bool) -> tuple[Sheets, dict[str, Any]]:
         "measures": MEASURES,
         "videos": videos,
         "all_videos": all_videos,
-        "outliers": gallery.named(root, {one.sample_id: f"{one.distance:.3f} from its neighbours" for one in outliers}),
+        "outliers": gallery.named(
+            root, connection, {one.sample_id: f"{one.distance:.3f} from its neighbours" for one in outliers}
+        ),
         "beside": beside,
         "facts": facts_of(root, points, places, pictures, days, videos),
         "columns": columns,

@@ -59,6 +59,14 @@ def read_samples(connection: Any, model: str | None) -> tuple[pa.Table, int]:
     return rows, count - len(rows)
 
 
+def still_there(connection: Any, samples: list[str]) -> set[str]:
+    """Those of the samples that are samples still."""
+    found = connection.sql(
+        "SELECT sample_id FROM samples WHERE sample_id IN (SELECT unnest($samples))", params={"samples": samples}
+    )
+    return set(found.to_arrow_table()["sample_id"].to_pylist())
+
+
 def points_of(rows: pa.Table, drawn: Map | None, outliers: Sequence[str]) -> Points:
     """The columns of the samples in `rows` (see `read_samples`)."""
     ids = rows["sample_id"].to_pylist()

@@ -1,6 +1,7 @@
 """The map of the embeddings: landmarks are laid out once, every other sample is placed among them and never moves."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.report.neighbours import neighbour_distance
 from tasks.store import choices, staging, tables
 from tasks.store.root import Root
 
@@ -36,11 +38,20 @@ Positions = NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Map:
-    """Where samples are: (n, 2) uint16 positions of `ids`; `landmarks` of them were laid out, at `made_at`."""
+    """Where samples are.
+
+    Attributes:
+        ids: the samples.
+        positions: (n, 2) uint16 from 0 to SIDE.
+        apart: (n,) float32, mean cosine distance to the nearest landmarks.
+        landmarks: samples that were laid out; all others were placed among them.
+        made_at: when that was.
+    """
 
     ids: list[str]
     positions: Positions
-    landmarks: int
+    apart: Vectors
+    landmarks: list[str]
     made_at: str
 
 
@@ -73,7 +84,13 @@ def draw_map(root: Root, model: dict[str, Any] | None, ids: list[str], *, anew: 
     there = tables.drop_repeated(places, "sample_id")
     found = there.take(pa.compute.index_in(pa.array(ids, pa.string()), there["sample_id"].combine_chunks()).drop_null())
     positions = np.stack([found["x"].to_numpy(), found["y"].to_numpy()], axis=1)
-    return Map(found["sample_id"].to_pylist(), positions, len(landmarks), recorded["made_at"])
+    return Map(
+        found["sample_id"].to_pylist(),
+        positions,
+        found["apart"].to_numpy(),
+        landmarks["sample_id"].to_pylist(),
+        recorded["made_at"],
+    )
 
 
 def lay_out(vectors: Vectors) -> Positions:
@@ -117,26 +134,37 @@ def place(vectors: Vectors, landmarks: Vectors, positions: Positions) -> Positio
     return np.concatenate(parts)
 
 
+def by_chance(ids: Iterable[str]) -> list[str]:
+    """Samples in the order of a hash of their ids, which is no order of time or sensor, and always the same."""
+    return sorted(ids, key=lambda sample: hashlib.blake2b(sample.encode(), digest_size=8).digest())
+
+
 def _laid_out(dataset: Any, ids: list[str]) -> pa.Table:
-    """The first samples in the order of a hash of their ids, which is no order of time or sensor, and their places."""
-    drawn = sorted(ids, key=lambda sample: hashlib.blake2b(sample.encode(), digest_size=8).digest())[:LANDMARKS]
-    rows = tables.lookup(dataset, "sample_id", drawn, ["vector"])
-    positions = lay_out(tables.matrix(rows["vector"]))
-    return rows.append_column("x", pa.array(positions[:, 0])).append_column("y", pa.array(positions[:, 1]))
+    """Landmarks and their places."""
+    rows = tables.lookup(dataset, "sample_id", by_chance(ids)[:LANDMARKS], ["vector"])
+    vectors, ids = tables.matrix(rows["vector"]), rows["sample_id"].to_pylist()
+    positions = lay_out(vectors)
+    columns = {"x": positions[:, 0], "y": positions[:, 1], "apart": neighbour_distance(vectors, ids, vectors, ids)}
+    for name, values in columns.items():
+        rows = rows.append_column(name, pa.array(values))
+    return rows
 
 
 def _placed(dataset: Any, landmarks: pa.Table, ids: list[str]) -> pa.Table:
-    anchors = tables.matrix(landmarks["vector"])
+    anchors, named = tables.matrix(landmarks["vector"]), landmarks["sample_id"].to_pylist()
     positions = np.stack([landmarks["x"].to_numpy(), landmarks["y"].to_numpy()], axis=1)
     parts = [_PLACES.empty_table()]
     for start in range(0, len(ids), 4096):
         rows = tables.lookup(dataset, "sample_id", ids[start : start + 4096], ["vector"])
-        placed = place(tables.matrix(rows["vector"]), anchors, positions)
-        parts.append(pa.table([rows["sample_id"], pa.array(placed[:, 0]), pa.array(placed[:, 1])], schema=_PLACES))
+        vectors = tables.matrix(rows["vector"])
+        placed = place(vectors, anchors, positions)
+        apart = neighbour_distance(vectors, rows["sample_id"].to_pylist(), anchors, named)
+        columns = [rows["sample_id"], placed[:, 0], placed[:, 1], apart]
+        parts.append(pa.table(columns, schema=_PLACES))
     return pa.concat_tables(parts)
 
 
-_PLACES = pa.schema([("sample_id", pa.string()), ("x", pa.uint16()), ("y", pa.uint16())])
+_PLACES = pa.schema([("sample_id", pa.string()), ("x", pa.uint16()), ("y", pa.uint16()), ("apart", pa.float32())])
 
 
 def _record(root: Root, model: str, landmarks: pa.Table) -> dict[str, Any]:
@@ -153,12 +181,17 @@ def _record(root: Root, model: str, landmarks: pa.Table) -> dict[str, Any]:
 
 
 def _landmarks(root: Root, recorded: dict[str, Any]) -> pa.Table | None:
-    return staging.read_rows(root, _landmarks_uri(root, recorded))
+    return _whole(staging.read_rows(root, _landmarks_uri(root, recorded)))
 
 
 def _places(root: Root, recorded: dict[str, Any], landmarks: pa.Table) -> pa.Table:
-    known = staging.read_rows(root, _places_uri(root, recorded))
-    return (landmarks.select(_PLACES.names) if known is None else known).cast(_PLACES)
+    known = _whole(staging.read_rows(root, _places_uri(root, recorded)))
+    return (landmarks if known is None else known).select(_PLACES.names).cast(_PLACES)
+
+
+def _whole(rows: pa.Table | None) -> pa.Table | None:
+    """Rows with all columns, None otherwise: what an older Winnow left is made again."""
+    return rows if rows is not None and set(_PLACES.names) <= set(rows.column_names) else None
 
 
 def _landmarks_uri(root: Root, recorded: dict[str, Any]) -> str:

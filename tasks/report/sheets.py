@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -33,11 +33,19 @@ class Sheets:
     byte_size: int
 
 
-def draw_sheets(root: Root, samples: Sequence[str]) -> Sheets:
-    """Bring the sheets up to date: `samples` are all that there are, new ones last. The cost grows with what is new."""
+def draw_sheets(root: Root, samples: Sequence[str], still: Callable[[list[str]], set[str]]) -> Sheets:
+    """Bring the sheets up to date; the cost grows with what is new.
+
+    Args:
+        root: where the dataset is.
+        samples: those that the page shows, new ones last.
+        still: which of some samples, on the sheets and not on the page, are there still.
+    """
     before = staging.read_rows(root, _order_uri(root))
     drawn = _drawn(before)
-    ids = in_cells(before["sample_id"].to_pylist() if before else [], samples)
+    cells = before["sample_id"].to_pylist() if before else []
+    left_out = [sample for sample in set(cells) - set(samples) if sample is not None]
+    ids = in_cells(cells, [*samples, *still(left_out)] if left_out else samples)
     members = [ids[start : start + A_SHEET] for start in range(0, len(ids), A_SHEET)]
     names = [sheet_name(number, sheet) for number, sheet in enumerate(members)]
     missing = [(name, sheet) for name, sheet in zip(names, members, strict=True) if name not in drawn]

@@ -5,14 +5,11 @@ import hashlib
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tasks.report.outliers import NEIGHBOURS, neighbour_distance
 from tasks.report.page import has_report, write_report
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, opened, select, settings_for
-from tests.select.test_strategies import unit
 
 HOSTILE = "<script>alert(1)</script> & \"q\" 'x' {{ 7*7 }}.jpg".replace("/", "")
 
@@ -60,13 +57,3 @@ def test_page__of_an_empty_root(tmp_path: Path, maker: Maker) -> None:
     assert not has_report(opened(settings))
     assert "Nothing is selected yet" in Path(write_report.fn(settings.root_uri)).read_text()
     assert has_report(opened(settings))
-
-
-def test_neighbour_distance__equals_brute_force() -> None:
-    vectors = unit(120, 8, 1)
-    for reference in (vectors, vectors[:50]):
-        expected = []
-        for place, vector in enumerate(vectors):
-            cosines = [float(vector @ other) for number, other in enumerate(reference) if number != place]
-            expected.append(1 - np.mean(sorted(cosines)[-NEIGHBOURS:]))
-        assert neighbour_distance(vectors, reference) == pytest.approx(np.array(expected), abs=1e-5)

@@ -38,6 +38,11 @@ def samples(root: Root, count: int, first: int = 0) -> list[str]:
     return ids
 
 
+def nobody(_left_out: list[str]) -> set[str]:
+    """What is not on the page is gone."""
+    return set()
+
+
 def seen(root: Root, name: str, cell: int) -> np.ndarray:
     """The colour in the middle of a cell."""
     sheet = simplejpeg.decode_jpeg(root.storage.read(sheet_uri(root, name)), "RGB")
@@ -46,12 +51,12 @@ def seen(root: Root, name: str, cell: int) -> np.ndarray:
 
 def test_draw_sheets__each_in_its_cell_and_full_sheets_drawn_once(root: Root) -> None:
     ids = samples(root, A_SHEET + 3)
-    first = draw_sheets(root, ids)
+    first = draw_sheets(root, ids, nobody)
     for place in (0, 17, A_SHEET - 1, A_SHEET + 2):
         assert np.abs(seen(root, first.names[place // A_SHEET], place % A_SHEET) - colour_of(place)).max() < 12
     written = root.storage.stat(sheet_uri(root, first.names[0])).modified_at
     more = samples(root, 2, first=1000)
-    second = draw_sheets(root, [*more, *ids])
+    second = draw_sheets(root, [*more, *ids], nobody)
     assert second.ids == [*ids, *more]
     assert second.names[0] == first.names[0]
     assert second.names[1] != first.names[1]
@@ -61,10 +66,16 @@ def test_draw_sheets__each_in_its_cell_and_full_sheets_drawn_once(root: Root) ->
     assert left == set(second.names)
 
 
+def test_draw_sheets__who_is_only_left_out_keeps_the_cell(root: Root) -> None:
+    ids = samples(root, 4)
+    before = draw_sheets(root, ids, nobody)
+    assert draw_sheets(root, ids[:2], set) == before
+
+
 def test_draw_sheets__of_a_sample_that_is_gone_nothing_is_left(root: Root) -> None:
     ids = samples(root, 5)
-    before = draw_sheets(root, ids)
-    after = draw_sheets(root, [*ids[:2], *ids[3:]])
+    before = draw_sheets(root, ids, nobody)
+    after = draw_sheets(root, [*ids[:2], *ids[3:]], nobody)
     assert after.ids == [*ids[:2], None, *ids[3:]]
     assert np.abs(seen(root, before.names[0], 2) - colour_of(2)).max() < 12
     assert np.abs(seen(root, after.names[0], 2) - GREY).max() < 6
