@@ -94,7 +94,7 @@ class Bucket:
         bucket, key = to_key(uri)
         target, name = to_key(to)
         try:
-            s3.persist(lambda: s3.client().copy({"Bucket": bucket, "Key": key}, target, name))
+            persist(lambda: s3.client().copy({"Bucket": bucket, "Key": key}, target, name))
         except Exception as error:
             raise unreachable(error) from error
 
