@@ -14,7 +14,7 @@ from tasks.store import tables, views
 from tasks.store.root import open_root
 
 
-def settings_of(source: Path, root: Path, **metadata: Any) -> Settings:
+def settings_of(source: Path | str, root: Path, **metadata: Any) -> Settings:
     """Settings with these of metadata; `keep_gps`, `timezone` and `include` go to ingest itself."""
     own = {name: metadata.pop(name) for name in ("keep_gps", "timezone", "include") if name in metadata}
     stated = {"ingest": {**own, "metadata": metadata}}

@@ -11,8 +11,9 @@ from tasks.select.tag import matching_samples
 from tasks.store.errors import UsageError
 from tasks.store.plans import read_plan
 from tasks.store.root import open_root
+from tests.buckets import Buckets
 from tests.ingest.metadata.taken_in import findings, planned, rows, settings_of, take_in, told, versions
-from tests.made import Maker
+from tests.made import Maker, jpeg, photograph
 
 PATH = "{site}/{sensor_id}/{date:date}/*"
 
@@ -229,3 +230,17 @@ def test_plan__mixes_no_values_in_a_batch_and_says_them(maker: Maker, tmp_path: 
     other = settings_of(maker.folder, tmp_path / "other", path="{site}/{sensor_id}/d/*", sidecar=".json")
     assert [len(read_plan(root, batch)[0]) for batch in planned(other, "line").batches] == [1, 7]
     assert len(planned(settings_of(maker.folder, tmp_path / "third"), "sensor_id").batches) == 1
+
+
+def test_bucket__path_sidecar_and_join_as_in_a_folder(s3: Buckets, tmp_path: Path) -> None:
+    bucket = s3.make()
+    s3.put(bucket, "in/north/cam 1/2026-05-04/a.jpg", jpeg(photograph(1)))
+    s3.put(bucket, "in/north/cam 1/2026-05-04/a.json", b'{"wind": 3}')
+    s3.put(bucket, "t.csv", b"file,heat\nnorth/cam 1/2026-05-04/a.jpg,5\n")
+    settings = settings_of(f"{bucket}/in", tmp_path / "root", path=PATH, sidecar=".json", join=f"{bucket}/t.csv")
+    take_in(settings)
+    s3.put(bucket, "in/north/cam 1/2026-05-04/a.json", b'{"wind": 4}')
+    s3.put(bucket, "t.csv", b"file,heat\na.jpg,6\n")
+    assert (take_in(settings).new, planned(settings).described) == (0, 0)
+    said = {"site": "north", "date": "2026-05-04", "wind": 4, "heat": 6}
+    assert told(settings) == {"a.jpg": ("cam 1", said, "04 00:00")}
