@@ -31,13 +31,16 @@ Run = Callable[[Sequence[Any]], list[Any]]
 CHUNK = 16
 """Jobs a message: few enough to spread, enough to make the messages cheap."""
 
+CHUNK_AHEAD = 64
+"""The same where jobs are fetched ahead: what begins with the first of them is waited for once a chunk."""
+
 _BYTES_A_PIXEL = 16
 """A decoder holds a picture in up to four copies of four bytes."""
 
 _LEAST_BYTES = 512 * 2**20
 """What a decoder may need for a small picture too: its libraries, their threads and tables."""
 
-_AHEAD_BYTES = 1024 * 2**20
+_AHEAD_BYTES = 1536 * 2**20
 """What fetching ahead adds: contents, and the addresses that its threads reserve and hardly use."""
 
 
@@ -63,10 +66,12 @@ def run_isolated(
     Raises:
         WinnowError: `work` raised it: it is about no job, but about all of them.
     """
-    chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
+    workers = workers or os.cpu_count() or 1
+    size = max(CHUNK, min(CHUNK_AHEAD, -(-len(jobs) // workers))) if ahead else CHUNK
+    chunks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     limits = (max(max_pixels * _BYTES_A_PIXEL, _LEAST_BYTES) + (_AHEAD_BYTES if ahead else 0), max_cpu_s)
     run = functools.partial(_run_all, work, ahead, limits)
-    for results in _crew(workers or os.cpu_count() or 1).run(run, chunks, max_cpu_s):
+    for results in _crew(workers).run(run, chunks, max_cpu_s):
         for result in results:
             if isinstance(result, WinnowError):
                 raise result

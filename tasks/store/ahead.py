@@ -8,7 +8,7 @@ from functools import cache
 from tasks.store.fetch import fetch
 from tasks.store.patience import expect_answers
 
-THREADS = 8
+THREADS = 16
 
 AHEAD_BYTES = 64 * 2**20
 """Bytes that are under way or wait to be taken; a larger object is fetched when it is its turn."""
