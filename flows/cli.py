@@ -16,7 +16,7 @@ from flows.terminal import HELD, finish, progress, show_rows, show_status, told_
 
 app = typer.Typer(
     name="winnow",
-    help="Keeps a training set small, clean and diverse: from a folder of images to a curated, gated selection.",
+    help="Keeps a training set small, clean and diverse: from raw images in a folder or bucket to a gated selection.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 something is held.",
     no_args_is_help=True,
     add_completion=False,
@@ -37,7 +37,7 @@ def init(
         from flows.template import write_template
 
         if source is None and sys.stdin.isatty():
-            source = typer.prompt("Where do raw files land (a folder)?")
+            source = typer.prompt("Where do raw files land (a folder, or s3://BUCKET/PREFIX)?")
         if root is None and sys.stdin.isatty():
             root = typer.prompt("Where shall the dataset be kept?", default="winnow-root")
         write_template(file, source, root)

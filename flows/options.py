@@ -9,10 +9,17 @@ import typer
 if TYPE_CHECKING:
     from flows.settings import Settings
 
-Source = Annotated[str | None, typer.Argument(help="A folder, or a text file of paths or URIs.", show_default=False)]
+Source = Annotated[
+    str | None,
+    typer.Argument(help="A folder, s3://BUCKET/PREFIX, or a text file of paths or URIs.", show_default=False),
+]
 RootOption = Annotated[
     str | None,
-    typer.Option("--root", help="Where the dataset is kept. (default: winnow-root)", show_default=False),
+    typer.Option(
+        "--root",
+        help="Where the dataset is kept, a folder or s3://BUCKET/PREFIX. (default: winnow-root)",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     str | None, typer.Option("--config", help="Settings file. (default: winnow.yaml)", show_default=False)

@@ -25,9 +25,13 @@ class Settings(StrictModel):
     """Everything that a run needs to know. No file is needed to start: every key has a default."""
 
     source: str | None = Field(
-        default=None, description="Where raw files land: a folder, or a text file of paths or URIs."
+        default=None,
+        description="Where raw files land: a folder, s3://BUCKET/PREFIX, or a text file (here or in a bucket) of paths "
+        "or URIs. Credentials, region and endpoint come from where AWS's tools look: environment, profile, SSO, role.",
     )
-    root: str = Field(default=DEFAULT_ROOT, description="Where the dataset is kept: a folder that Winnow owns.")
+    root: str = Field(
+        default=DEFAULT_ROOT, description="Where the dataset is kept: a folder or s3://BUCKET/PREFIX that Winnow owns."
+    )
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     dedupe: DedupeSettings = Field(default_factory=DedupeSettings)
     embed: EmbedSettings = Field(default_factory=EmbedSettings)

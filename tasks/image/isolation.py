@@ -6,6 +6,7 @@ time, and the one that kills a process again is the culprit. (A pool whose proce
 them took a job and died before it said so.)
 """
 
+import contextlib
 import functools
 import os
 import resource
@@ -195,7 +196,8 @@ def _run_all(
 ) -> list[Any]:
     _limit_memory(limits[0])
     if ahead:
-        ahead(jobs)
+        with contextlib.suppress(Exception):  # it only saves time: `work` meets the same trouble and says so
+            ahead(jobs)
     results: list[Any] = []
     for job in jobs:
         _limit_cpu(limits[1])

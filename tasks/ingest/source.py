@@ -103,7 +103,9 @@ def _is_folder(source: str) -> bool:
         if stat.S_ISDIR(mode):
             os.scandir(path).close()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"There is no source at {path}: name a folder or a text file of paths.") from error
+        raise UsageError(
+            f"There is no source at {path}: name a folder, s3://BUCKET/PREFIX or a text file of paths."
+        ) from error
     except OSError as error:
         raise unreadable_source(source, error.strerror) from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):

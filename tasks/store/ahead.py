@@ -7,6 +7,7 @@ from functools import cache
 
 from tasks.store.fetch import fetch
 from tasks.store.patience import expect_answers
+from tasks.store.s3 import client
 
 THREADS = 16
 
@@ -22,6 +23,7 @@ _under_way: dict[_Wanted, tuple[Future[bytes], int]] = {}
 def fetch_ahead(files: Iterable[tuple[str, str, int]]) -> None:
     """Begin to fetch the objects (URI, version, bytes) that are read next, in order; what was not taken is dropped."""
     expect_answers()
+    client()  # made before any job's processor time is limited
     for future, _ in _under_way.values():
         future.cancel()
     _under_way.clear()

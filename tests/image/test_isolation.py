@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from tasks.image.decode import Undecodable
 from tasks.image.isolation import run_isolated
+from tasks.store.errors import UsageError
 from tasks.store.reasons import Reject
 
 
@@ -28,6 +30,8 @@ def work(job: str) -> str:
         np.empty(int(job.split()[1]), np.uint8)
     elif job == "raise":
         return str(1 / 0)
+    elif job == "all":
+        raise UsageError("nothing can be read")
     elif job == "exit":
         os._exit(7)
     return job.upper()
@@ -80,6 +84,26 @@ def test_run_isolated__an_exception_is_a_result() -> None:
     assert (before, after) == ("BEFORE", "AFTER")
     assert isinstance(raised, Undecodable)
     assert "ZeroDivisionError" in raised.detail
+
+
+def test_run_isolated__what_concerns_all_jobs_is_raised() -> None:
+    with pytest.raises(UsageError, match="nothing can be read"):
+        run(["before", "all", "after"])
+    assert run(["later"]) == ["LATER"]
+
+
+def remember(jobs: Sequence[str]) -> None:
+    os.environ["AHEAD"] = " ".join(jobs)
+
+
+def remembered(job: str) -> str:
+    return os.environ["AHEAD"]
+
+
+def test_run_isolated__says_ahead_which_jobs_come() -> None:
+    jobs = [str(number) for number in range(40)]
+    chunks = run_isolated(remembered, jobs, max_pixels=100, max_cpu_s=1, workers=1, ahead=remember)
+    assert [one for chunk in chunks for one in chunk] == [" ".join(jobs)] * 40
 
 
 def test_run_isolated__no_process_is_left_behind() -> None:

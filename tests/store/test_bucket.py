@@ -73,7 +73,7 @@ def test_list__thousands_of_keys_in_parts(s3: Buckets) -> None:
     bucket = s3.make()
     made = [f"{'deep/' * (number % 3)}{number % 40:02d}/{number:05d}" for number in range(2300)] + ["deep/aside/x"]
     made += [f"deep/left out/{number}" for number in range(1200)]
-    put_all(s3, bucket, made)
+    s3.fill(bucket, dict.fromkeys(made, b"1"))
     s3.seen.clear()
     assert keys(bucket, f"{bucket}/deep/left%20out") == sorted(key for key in made if "left out" not in key)
     assert len(s3.seen) < 120
@@ -81,15 +81,6 @@ def test_list__thousands_of_keys_in_parts(s3: Buckets) -> None:
 
 def keys(uri: str, leave_out: str | None = None) -> list[str]:
     return sorted(to_key(entry.uri)[1] for entry in Bucket().list(uri, leave_out))
-
-
-def put_all(s3: Buckets, bucket: str, made: list[str]) -> None:
-    """Through moto's own store: thousands of requests take long."""
-    from moto.backends import get_backend
-
-    backend = get_backend("s3")["123456789012"]["aws"]
-    for key in made:
-        backend.put_object(bucket.removeprefix("s3://"), key, b"1")
 
 
 def test_read__says_why_not(s3: Buckets) -> None:
@@ -165,7 +156,7 @@ def test_copy__is_one_of_its_own(s3: Buckets) -> None:
 
 def test_delete__one_and_all_below_and_nothing(s3: Buckets) -> None:
     bucket = s3.make()
-    put_all(s3, bucket, [f"a/{number}" for number in range(1100)] + ["a", "ab/c"])
+    s3.fill(bucket, dict.fromkeys([f"a/{number}" for number in range(1100)] + ["a", "ab/c"], b"1"))
     Bucket().delete(f"{bucket}/a")
     Bucket().delete(f"{bucket}/nothing")
     assert keys(bucket) == ["ab/c"]
@@ -173,7 +164,7 @@ def test_delete__one_and_all_below_and_nothing(s3: Buckets) -> None:
 
 def test_faults__lose_nothing(s3: Buckets) -> None:
     bucket = s3.make()
-    put_all(s3, bucket, [f"{number % 7}/{number}" for number in range(1500)])
+    s3.fill(bucket, dict.fromkeys([f"{number % 7}/{number}" for number in range(1500)], b"1"))
     s3.faults.unavailable, s3.faults.cut = 0.2, 0.1
     assert len(keys(bucket)) == 1500
     contents = {f"{bucket}/w/{number}": str(number).encode() * 1000 for number in range(60)}
@@ -287,7 +278,7 @@ def test_storage_for__names_what_there_is() -> None:
 
 def test_read_ahead__fetches_while_others_are_awaited(s3: Buckets) -> None:
     bucket = s3.make()
-    put_all(s3, bucket, [f"a/{number}" for number in range(16)])
+    s3.fill(bucket, dict.fromkeys([f"a/{number}" for number in range(16)], b"1"))
     found = [entry for entry in Bucket().list(bucket) if isinstance(entry, Entry)]
     s3.faults.delay_s = 0.2
     started = time.monotonic()
