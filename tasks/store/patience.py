@@ -22,6 +22,7 @@ ATTEMPTS = 8
 LONGEST_PAUSE_S = 10.0
 
 _answered_at: float | None = None
+_silent_since = _failed_at = 0.0
 
 
 class StoreAwayError(WinnowError):
@@ -64,16 +65,15 @@ def expect_answers() -> None:
 
 
 class _Patience:
-    """How long one request is made again: strikes count while the store answers, silence while it does not."""
+    """How long one request is made again: strikes count while the store answers, silence while it answers nobody."""
 
     def __init__(self) -> None:
-        self._began = self._asked = time.monotonic()
+        self._asked = time.monotonic()
         self._strikes, self._pause = 0, 0.25
 
     def wear(self, error: Exception) -> None:
         """Pause before the next try, or raise if there shall be none."""
-        now = time.monotonic()
-        silence = now - max(self._began, _answered_at or 0.0)
+        silence = _silence()
         self._strikes += _answered_at is not None and _answered_at >= self._asked
         misspelt = _answered_at is None and not status_of(error)
         if self._strikes >= ATTEMPTS or (status_of(error) and silence > PATIENCE_S):
@@ -89,3 +89,13 @@ class _Patience:
         self._pause = min(LONGEST_PAUSE_S, 2 * self._pause)
         time.sleep(random.uniform(0.1, self._pause))  # noqa: S311
         self._asked = time.monotonic()
+
+
+def _silence() -> float:
+    """Seconds for which this process has asked and nobody was answered: all its requests wear the same patience."""
+    global _silent_since, _failed_at
+    now = time.monotonic()
+    if (_answered_at or 0.0) > _silent_since or now - _failed_at > PATIENCE_S:
+        _silent_since = now
+    _failed_at = now
+    return now - _silent_since

@@ -1,6 +1,10 @@
 """Source and root in buckets: the same dataset as from folders, whatever the network does."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,8 @@ from tasks.store.storage import to_key
 from tests.buckets import KEY, SECRET, Buckets
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import content, curate, doubled_keys, opened, rows, select, settings_for
+
+HOUSE = Path(__file__).parents[2]
 
 ODD = [
     "a b",
@@ -134,6 +140,36 @@ def test_buckets__three_thousand_objects_and_a_minute_without_a_network(s3: Buck
     held = b"".join([*s3.keys(clean).values(), *s3.keys(faulty).values()])
     assert KEY.encode() not in held
     assert SECRET.encode() not in held
+
+
+WITHOUT_LOCK = """
+import contextlib, sys
+import flows.curate, flows.select
+from tests.flows.test_buckets import run
+flows.curate.locked = flows.select.locked = lambda *_: contextlib.nullcontext()
+run(sys.argv[1], sys.argv[2], 12)
+"""
+
+
+def start(source: str, root: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", WITHOUT_LOCK, source, root], cwd=HOUSE, start_new_session=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_buckets__processes_at_once_and_killed_ones(s3: Buckets, mess: Path, expected: dict[str, Any]) -> None:
+    source, root = s3.make("source"), s3.make("root")
+    s3.fill(source, below(mess))
+    assert [process.wait(600) for process in [start(source, f"{root}/together") for _ in range(3)]] == [0] * 3
+    assert found(settings_for(source, f"{root}/together")) == expected
+    for number in range(6):
+        s3.seen.clear()
+        killed = start(source, f"{root}/{number}")
+        while killed.poll() is None and len([path for _, path, _ in s3.seen if root[5:] in path]) < 40 * number + 5:
+            time.sleep(0.01)
+        os.killpg(killed.pid, signal.SIGKILL)
+        assert killed.wait() == -signal.SIGKILL
+        assert found(run(source, f"{root}/{number}", 12)) == expected
 
 
 def test_buckets__what_cannot_be_reached_is_deferred_with_its_reason(s3: Buckets, maker: Maker, tmp_path: Path) -> None:
