@@ -13,7 +13,7 @@ from tasks.store.root import Root, open_root
 FAST = {"embed.model": "descriptor-1"}
 
 
-def settings_for(source: Path, root: Path, **overrides: Any) -> Settings:
+def settings_for(source: Path, root: Path | str, **overrides: Any) -> Settings:
     """Settings of a test; `__` in a name stands for a dot."""
     dotted = {name.replace("__", "."): value for name, value in overrides.items()}
     return load_settings(None, {"source": str(source), "root": str(root), **FAST, **dotted})

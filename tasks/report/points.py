@@ -16,7 +16,8 @@ from tasks.report.sheets import Sheets
 MOST = 100_000
 """The page shows so many samples at most: of more, a draw by a hash of their ids, and all that were selected."""
 
-STATUSES = ("kept", "selected", "labelled", "outlier", "duplicate", "not compared yet")
+STATUSES = ("duplicate", "not compared yet", "kept", "outlier", "selected", "labelled")
+"""What can become of a sample; on the map the later ones lie on top."""
 
 QUALITY = ("brightness", "contrast", "sharpness", "entropy", "saturation", "megapixels")
 

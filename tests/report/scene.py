@@ -23,10 +23,10 @@ FILMING = SENSORS.index("cam-04")
 DIMENSIONS = 336
 
 
-def scene(folder: Path, count: int) -> Settings:
+def scene(folder: Path, count: int, root: str | None = None) -> Settings:
     """A root of `count` samples with a selection of 50, made without reading any file; its settings."""
     listed_files(folder / "source", count)
-    made = settings_for(folder / "source", folder / "root", select__strategies=["random"], select__budget=50)
+    made = settings_for(folder / "source", root or folder / "root", select__strategies=["random"], select__budget=50)
     made_root(made, dressed)
     staged = pick_samples.fn(made.root_uri, "selection-1", 50, made.select)
     commit_selection.fn(made.root_uri, "selection-1", staged)

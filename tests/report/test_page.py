@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tasks.report.page import has_report, write_report
+from tests.buckets import Buckets
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, opened, select, settings_for
+from tests.report.scene import scene
 
 HOSTILE = "<script>alert(1)</script> & \"q\" 'x' {{ 7*7 }}.jpg".replace("/", "")
 
@@ -56,4 +58,17 @@ def test_page__of_an_empty_root(tmp_path: Path, maker: Maker) -> None:
     curate(settings)
     assert not has_report(opened(settings))
     assert "Nothing is selected yet" in Path(write_report.fn(settings.root_uri)).read_text()
+    assert has_report(opened(settings))
+
+
+def test_report__in_a_bucket(s3: Buckets, tmp_path: Path) -> None:
+    settings = scene(tmp_path, 150, f"{s3.make()}/root")
+    assert not has_report(opened(settings))
+    place = write_report.fn(settings.root_uri)
+    assert place == f"{settings.root_uri}/reports/report.html"
+    page = opened(settings).storage.read(place).decode()
+    assert "150</b> samples" in page
+    assert "cam-03</b> since 2026-03-17: brightness" not in page  # two samples a day say nothing
+    assert "Map of 135 embedded samples" in page
+    assert write_report.fn(settings.root_uri) == place
     assert has_report(opened(settings))

@@ -55,10 +55,12 @@ function rangeOf(low, high) {
   return [low, high].map((share) => (lowest + (highest - lowest) * share).toPrecision(2)).join(" to ");
 }
 
-// Samples on the map by bucket, the rarest last, so that they lie on top.
+// Samples on the map by bucket: what matters more, or the rarer, comes last and lies on top.
 function ordered() {
-  const rank = [...colouring.buckets.keys()]
-    .sort((one, other) => colouring.buckets[other].count - colouring.buckets[one].count);
+  const rank = [...colouring.buckets.keys()];
+  if (colouring.by !== "status") {
+    rank.sort((one, other) => colouring.buckets[other].count - colouring.buckets[one].count);
+  }
   const starts = new Uint32Array(colouring.buckets.length + 1);
   rank.forEach((bucket, place) => { starts[place + 1] = starts[place] + colouring.buckets[bucket].count; });
   const next = new Uint32Array(colouring.buckets.length);

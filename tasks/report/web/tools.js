@@ -35,10 +35,12 @@ function startMap() {
 // The legend: each colour with its count, to hide it or to choose all that have it.
 function legend() {
   const list = document.getElementById("legend");
-  list.replaceChildren(...[...colouring.buckets.entries()].filter(([, one]) => one.count).map(([bucket, one]) => {
-    const shown = element("input", { type: "checkbox", checked: !colouring.hidden.has(bucket) });
-    shown.addEventListener("change", () => {
-      colouring.hidden[shown.checked ? "delete" : "add"](bucket);
+  const shown = [...colouring.buckets.entries()].filter(([, one]) => one.count);
+  if (colouring.by === "status") shown.reverse();
+  list.replaceChildren(...shown.map(([bucket, one]) => {
+    const box = element("input", { type: "checkbox", checked: !colouring.hidden.has(bucket) });
+    box.addEventListener("change", () => {
+      colouring.hidden[box.checked ? "delete" : "add"](bucket);
       draw();
     });
     const swatch = element("span", { className: "swatch" });
@@ -47,7 +49,7 @@ function legend() {
     all.addEventListener("click", () => {
       choose(samplesWhere((sample) => onMap[sample] && colouring.bucket[sample] === bucket), one.name);
     });
-    const label = element("label", {}, shown, swatch, element("span", { className: "file" }, one.name));
+    const label = element("label", {}, box, swatch, element("span", { className: "file" }, one.name));
     return element("li", {}, label, element("b", {}, number(one.count)), all);
   }));
 }
