@@ -46,6 +46,7 @@ class Map:
         apart: (n,) float32, mean cosine distance to the nearest landmarks.
         landmarks: samples that were laid out; all others were placed among them.
         made_at: when that was.
+        made_from: embedded samples that there were then.
     """
 
     ids: list[str]
@@ -53,6 +54,7 @@ class Map:
     apart: Vectors
     landmarks: list[str]
     made_at: str
+    made_from: int
 
 
 def draw_map(root: Root, model: dict[str, Any] | None, ids: list[str], *, anew: bool = False) -> Map | None:
@@ -75,7 +77,7 @@ def draw_map(root: Root, model: dict[str, Any] | None, ids: list[str], *, anew: 
         if len(ids) < FEWEST:
             return None
         landmarks = _laid_out(dataset, ids)
-        recorded = _record(root, model["name"], landmarks)
+        recorded = _record(root, model["name"], landmarks, len(ids))
     known = _places(root, recorded, landmarks)
     new = _placed(dataset, landmarks, sorted(set(ids) - set(known["sample_id"].to_pylist())))
     places = pa.concat_tables([known, new])
@@ -90,6 +92,7 @@ def draw_map(root: Root, model: dict[str, Any] | None, ids: list[str], *, anew: 
         found["apart"].to_numpy(),
         landmarks["sample_id"].to_pylist(),
         recorded["made_at"],
+        recorded["made_from"],
     )
 
 
@@ -167,10 +170,11 @@ def _placed(dataset: Any, landmarks: pa.Table, ids: list[str]) -> pa.Table:
 _PLACES = pa.schema([("sample_id", pa.string()), ("x", pa.uint16()), ("y", pa.uint16()), ("apart", pa.float32())])
 
 
-def _record(root: Root, model: str, landmarks: pa.Table) -> dict[str, Any]:
+def _record(root: Root, model: str, landmarks: pa.Table, count: int) -> dict[str, Any]:
     """Keep the landmarks under a name of their own, and record that name; of several runs the first one settles it."""
-    name = staging.settings_hash(model, landmarks["sample_id"].to_pylist(), datetime.now(UTC))
-    fresh = {"model": model, "name": name, "made_at": datetime.now(UTC).isoformat(timespec="minutes")}
+    now = datetime.now(UTC)
+    name = staging.settings_hash(model, landmarks["sample_id"].to_pylist(), now)
+    fresh = {"model": model, "name": name, "made_at": now.isoformat(timespec="minutes"), "made_from": count}
     staging.write_rows(root, _landmarks_uri(root, fresh), landmarks)
     before = choices.recall(root, CHOICE)
     if before is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.settings import Settings
 from tasks.report.page import has_report, write_report
 from tests.buckets import Buckets
 from tests.made import Maker, jpeg, photograph
@@ -43,6 +44,13 @@ def test_page__asks_no_network_and_runs_only_its_own_script(page: str) -> None:
 def test_page__hostile_names_are_text(page: str) -> None:
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7*7 }}" in page
+
+
+def test_page__hostile_sensors_and_videos_are_text(made: Settings) -> None:
+    page = Path(write_report.fn(made.root_uri)).read_text()
+    assert "</script><img" not in page
+    assert "\u2028" not in page.partition('id="facts"')[2]
+    assert page.count("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;") >= 2
 
 
 def test_page__shows_counts_groups_picks_rejects_and_outliers(page: str) -> None:

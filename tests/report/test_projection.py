@@ -74,7 +74,7 @@ def test_draw_map__is_laid_out_anew_when_asked_and_for_another_model(root: Root)
     ids = embed(root, islands(FEWEST + 50, 1)[0])
     drawn(root, ids[:FEWEST])
     anew = drawn(root, ids, anew=True)
-    assert len(anew.landmarks) == FEWEST + 50
+    assert (len(anew.landmarks), anew.made_from) == (FEWEST + 50, FEWEST + 50)
     assert np.array_equal(drawn(root, ids).positions, anew.positions)
     embed(root, islands(FEWEST, 5)[0], model="other")
     other = drawn(root, ids[:FEWEST], {"name": "other", "table": "embeddings_other"})
