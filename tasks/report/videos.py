@@ -45,7 +45,8 @@ def told(video: Video) -> str:
         f"{facts['fps']:.3g} frames/s" if facts["fps"] else None,
         facts["codec"],
         f"{facts['frames']:,} frames" if facts["frames"] is not None else None,
-        f"{video.samples:,} became samples",
+        f"{facts['frames_taken']:,} taken" if facts["frames_taken"] is not None else None,
+        f"{video.samples:,} are samples",
         facts["sensor_id"],
         facts["captured_at"].strftime("%Y-%m-%d %H:%M") if facts["captured_at"] else None,
     ]

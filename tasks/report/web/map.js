@@ -77,7 +77,8 @@ function paintPictures(samples) {
     pen.globalAlpha = chosen.size && !chosen.has(sample) ? 0.35 : 1;
     drawThumb(pen, sample, x, y, 56, draw);
     pen.fillStyle = colouring.buckets[colouring.bucket[sample]].colour;
-    pen.fillRect(x - 28, y + 30, 56, 3);
+    const [width, height] = sizeOf(sample).map((pixels) => (pixels * 56) / CELL);
+    pen.fillRect(x - width / 2, y + height / 2, width, 4);
   }
   pen.globalAlpha = 1;
 }
