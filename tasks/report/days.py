@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.report.points import UNKNOWN
@@ -119,10 +120,8 @@ _DAYS = f"""
 
 
 def _by_sensor(rows: pa.Table) -> list[tuple[str, pa.Table]]:
-    names = rows["sensor"].to_pylist()
-    starts = [place for place, name in enumerate(names) if place == 0 or names[place - 1] != name]
-    ends = [*starts[1:], len(rows)]
-    return [(names[start], rows.slice(start, end - start)) for start, end in zip(starts, ends, strict=True)]
+    names = pc.unique(rows["sensor"]).to_pylist()
+    return [(name, rows.filter(pc.equal(rows["sensor"], name))) for name in names]
 
 
 def _sensor(name: str, rows: pa.Table, days: list[str]) -> Sensor:

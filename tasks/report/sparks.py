@@ -49,7 +49,7 @@ def spark(sensor: Sensor, measure: Measure, low: float, high: float) -> Spark:
 
 def scale(sensors: list[Sensor], measure: Measure) -> tuple[float, float]:
     """Ends of the scale of a figure, which all sensors share; the most extreme days do not stretch it."""
-    values = np.concatenate([_scaled(sensor.judged[measure.name].values, measure) for sensor in sensors])
+    values = np.concatenate([np.zeros(0), *(_scaled(one.judged[measure.name].values, measure) for one in sensors)])
     values = values[~np.isnan(values)]
     if not len(values):
         return 0.0, 1.0

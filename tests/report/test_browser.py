@@ -12,6 +12,7 @@ from tasks.report.page import write_report
 from tasks.report.projection import SIDE, draw_map
 from tasks.select.tag import listed_samples
 from tasks.store import choices
+from tasks.store.root import Root
 from tests.pipeline import opened, rows
 from tests.report.conftest import opened_page
 from tests.report.scene import DARK_FROM, SENSORS, scene
@@ -133,6 +134,13 @@ def test_page__with_pictures_beside_it(
     window.click("#legend >> text=choose >> nth=0")
     shown = window.locator("#chosen-pictures .thumb").first
     assert "thumbnails/" in shown.evaluate("thumb => getComputedStyle(thumb).backgroundImage")
+    assert window.faults == []
+
+
+def test_page__of_a_root_without_anything(browser: Any, root: Root) -> None:
+    window = opened_page(browser, write_report.fn(root.uri))
+    assert "Too few samples are embedded for a map" in window.locator("#map").text_content()
+    assert "Nothing has come yet" in window.locator("#days").text_content()
     assert window.faults == []
 
 
