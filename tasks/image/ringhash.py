@@ -18,6 +18,10 @@ _FREQUENCIES = 8
 _FLOOR = _ANGLES / 2
 """Added to the magnitudes, so that the noise of even areas does not decide a bit."""
 
+_TURNS = 2 * np.pi * np.outer(np.arange(1, _FREQUENCIES + 1), np.arange(_ANGLES)) / _ANGLES
+_WAVES = np.concatenate([np.cos(_TURNS), np.sin(_TURNS)])
+"""The eight frequencies as waves around a ring, (16, 128): a product with them is quicker than a whole transform."""
+
 
 def ring_hash(grey: Pixels) -> bytes:
     """Hash of a grey picture, (h, w) uint8, of any size: 32 bytes, row-major by ring and frequency."""
@@ -27,6 +31,7 @@ def ring_hash(grey: Pixels) -> bytes:
     shrunk = cv2.GaussianBlur(square, (0, 0), 1)
     centre = ((_SIDE - 1) / 2, (_SIDE - 1) / 2)
     rings = cv2.warpPolar(shrunk, (_RINGS, _ANGLES), centre, _SIDE / 2 * 0.98, cv2.INTER_LINEAR)
-    magnitudes = np.abs(np.fft.rfft(rings.astype(np.float32), axis=0))[1 : _FREQUENCIES + 1].T
+    waves = _WAVES @ rings
+    magnitudes = np.hypot(waves[:_FREQUENCIES], waves[_FREQUENCIES:]).T
     growth = np.diff(np.log(magnitudes + _FLOOR), axis=0)
     return np.packbits(growth > growth.mean(axis=1, keepdims=True) + 1e-6).tobytes()
