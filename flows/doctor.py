@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flows.settings import Settings
+from tasks.ingest.decode_video import ffmpeg_program
 from tasks.ingest.source import list_source
 from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.root import open_root
@@ -114,13 +115,10 @@ def _root_in_folder(settings: Settings) -> Iterator[Finding]:
 
 
 def _ffmpeg(_settings: Settings) -> Iterator[Finding]:
-    found = shutil.which("ffmpeg")
-    yield Finding(
-        "ffmpeg",
-        found is not None,
-        False,
-        found or "not found; only videos need it: install the package ffmpeg",
-    )
+    try:
+        yield Finding("ffmpeg", True, False, ffmpeg_program())
+    except WinnowError as error:
+        yield Finding("ffmpeg", False, False, str(error))
 
 
 def _accelerator(_settings: Settings) -> Iterator[Finding]:

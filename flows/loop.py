@@ -60,6 +60,7 @@ class Outcome:
             "outcomes": {name: counts[name] for name in outcomes} | {"held": self.held_objects},
             "rejects": dict(rejects),
             "duplicates": {"perceptual": counts["perceptual"]},
+            "frames": counts["frames"],
             "embedded": counts["embedded"],
             "selected": counts["selected"],
             "gates": {result: results[result] for result in ("pass", "warn", "hold")},

@@ -134,7 +134,8 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, number in outcomes.items():
         if number:
-            table.add_row(name, f"{number:,}", escape(_reasons(told["rejects"])) if name == "reject" else "")
+            about = {"reject": _reasons(told["rejects"]), "video": f"{told['frames']:,} frames"}
+            table.add_row(name, f"{number:,}", escape(about.get(name, "")))
     for kind, number in told["duplicates"].items():
         if number:
             table.add_row("duplicate", f"{number:,}", kind)

@@ -18,7 +18,7 @@ from tasks.store.root import Root, open_root
 from tasks.store.storage import in_bucket, to_key
 from tasks.unit import unit
 
-_COLUMNS = ["uri", "source_uri", "width", "height", "captured_at", "sensor_id"]
+_COLUMNS = ["uri", "source_uri", "frame_time_s", "width", "height", "captured_at", "sensor_id"]
 
 
 @dataclass(frozen=True)

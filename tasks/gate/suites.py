@@ -14,6 +14,12 @@ Severity = Literal["critical", "warning"]
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
 
+FRAME = "frame"
+"""Outcome of a row that is no object, but a frame of one."""
+
+_OF_OBJECTS = ["reject", "deferred"]
+"""Shares that leave frames out."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -23,7 +29,7 @@ class Check:
         words: what is expected, as people read it.
         kind: class of great_expectations.expectations.
         arguments: what it takes.
-        frame: which rows it judges.
+        frame: which rows it judges; of ingest, `objects` are the rows without the frames of videos.
         severity: critical holds, warning warns.
         threshold: what is allowed, as people read it.
         name_by: column that names the rows that fail.
@@ -33,7 +39,7 @@ class Check:
     words: str
     kind: str
     arguments: dict[str, Any]
-    frame: Literal["rows", "facts", "groups", "drift"] = "rows"
+    frame: Literal["rows", "objects", "facts", "groups", "drift"] = "rows"
     severity: Severity = "critical"
     threshold: str = ""
     name_by: str | None = None
@@ -63,13 +69,19 @@ def _ingested(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
     gate = settings.ingested
     rows = _with_shares(rows, settings)
     checks = [
-        Check("every planned object is accounted for", "ExpectTableRowCountToEqual", {"value": facts["planned"]}),
+        Check(
+            "every planned object is accounted for",
+            "ExpectTableRowCountToEqual",
+            {"value": facts["planned"]},
+            frame="objects",
+        ),
         Check("no object is there twice", "ExpectColumnValuesToBeUnique", {"column": "object_id"}),
         Check("every object has an outcome", "ExpectColumnValuesToNotBeNull", {"column": "outcome"}),
         Check(
             "outcomes are known ones",
             "ExpectColumnValuesToBeInSet",
             {"column": "outcome", "value_set": OUTCOMES},
+            frame="objects",
         ),
     ]
     shares = {
@@ -78,9 +90,12 @@ def _ingested(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
         "small": (f"share of pictures below {gate.min_short_side} px", gate.max_small_share),
         "misexposed": ("share of dark and overexposed pictures", gate.max_misexposed_share),
     }
-    severity: Severity = "critical" if len(rows) >= settings.min_objects else "warning"
-    checks += [_share(column, words, most, severity) for column, (words, most) in shares.items() if _any(rows, column)]
-    frames = {"rows": rows, "facts": pd.DataFrame([facts])}
+    checks += [
+        _share(column, words, most, "critical" if _size(rows, column) >= settings.min_objects else "warning")
+        for column, (words, most) in shares.items()
+        if _any(rows, column)
+    ]
+    frames = {"rows": rows, "objects": rows[rows["outcome"] != FRAME], "facts": pd.DataFrame([facts])}
     if gate.by:
         frames["groups"] = _groups(rows, gate.by, list(shares), settings.min_objects)
         checks += [
@@ -178,24 +193,30 @@ def _share(column: str, words: str, most: float, severity: Severity) -> Check:
 
 
 def _with_shares(rows: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
-    """Columns of 0 and 1 whose means are shares; of pictures only where there is one."""
+    """Columns of 0 and 1 whose means are shares: of pictures, frames too, where there is one, else of objects."""
     gate = settings.ingested
     picture = rows["width"].notna()
+    is_object = rows["outcome"] != FRAME
     small = rows[["width", "height"]].min(axis=1) < gate.min_short_side
     misexposed = (rows["brightness"] < gate.min_brightness) | (rows["brightness"] > gate.max_brightness)
     return rows.assign(
-        reject=(rows["outcome"] == "reject").astype(float),
-        deferred=(rows["outcome"] == "deferred").astype(float),
+        reject=(rows["outcome"] == "reject").astype(float).where(is_object),
+        deferred=(rows["outcome"] == "deferred").astype(float).where(is_object),
         small=small.astype(float).where(picture),
         misexposed=misexposed.astype(float).where(picture),
     )
 
 
 def _groups(rows: pd.DataFrame, by: str, columns: list[str], min_objects: int) -> pd.DataFrame:
-    """Shares of each group that is large enough, one row a group."""
+    """Shares of each group, one row a group; none where there is too little to have a share of."""
     grouped = rows.assign(**{by: values_of(rows, by).fillna("(unknown)").astype(str)}).groupby(by)
-    shares = grouped[columns].mean()
-    return shares[grouped.size() >= min_objects].reset_index()
+    sizes = pd.DataFrame({column: _size(grouped, column) for column in columns})
+    return grouped[columns].mean().where(sizes >= min_objects).dropna(how="all").reset_index()
+
+
+def _size(rows: Any, column: str) -> Any:
+    """Of how many rows, of a table or of each group, the column gives the share."""
+    return rows[column if column in _OF_OBJECTS else "outcome"].count()
 
 
 def values_of(rows: pd.DataFrame, by: str) -> "pd.Series[Any]":

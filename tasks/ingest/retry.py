@@ -65,5 +65,6 @@ _REJECTS = """
     SELECT o.object_id, o.uri, o.version, o.pass, o.byte_size, o.modified_at, b.source
     FROM objects o
     JOIN (SELECT batch_id, source, "at" AS planned_at FROM batches WHERE event = 'planned') b USING (batch_id)
-    WHERE o.outcome = 'reject' AND o.sample_id IS NULL AND (? IS NULL OR o.reason = ?) AND b.planned_at::DATE >= ?::DATE
+    WHERE o.outcome = 'reject' AND NOT (o.reason = 'discarded' AND o.content_id IS NOT NULL)
+    AND (? IS NULL OR o.reason = ?) AND b.planned_at::DATE >= ?::DATE
     ORDER BY o.uri"""

@@ -3,14 +3,15 @@
 import contextlib
 import io
 import itertools
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from tasks.store import s3
 from tasks.store.ahead import take
 from tasks.store.answers import status_of
 from tasks.store.errors import Unreachable, WinnowError
-from tasks.store.fetch import fetch, unreachable
+from tasks.store.fetch import fetch, fetch_into, unreachable
 from tasks.store.listing import entry_of, list_objects, pages
 from tasks.store.patience import persist
 from tasks.store.storage import Entry, key_uri, to_key
@@ -53,6 +54,13 @@ class Bucket:
         """All bytes; a body that breaks off is asked for again."""
         fetched = take(uri, version)
         return fetched if fetched is not None else fetch(uri, version)
+
+    @contextlib.contextmanager
+    def local_copy(self, uri: str, version: str | None = None) -> Iterator[BinaryIO]:
+        """A temporary file without a name, with one version of the object, whatever becomes of that meanwhile."""
+        with tempfile.TemporaryFile() as file:
+            fetch_into(file, uri, version)
+            yield file
 
     def write(self, uri: str, content: bytes | memoryview) -> None:
         """Put it there in one request, or in parts that appear at once as one object."""

@@ -1,6 +1,8 @@
 """Fetching one object, whole, in exactly one version; and what an error says about it."""
 
 import contextlib
+import shutil
+from typing import BinaryIO
 
 from tasks.store import s3
 from tasks.store.answers import code_of, said, status_of
@@ -8,6 +10,8 @@ from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.patience import note_answer, persist
 from tasks.store.storage import to_key
 from tasks.store.trouble import credentials_trouble
+
+_CHUNK = 2**20
 
 _REASONS = {403: "permission", 404: "not_found", 412: "changed"}
 
@@ -27,6 +31,31 @@ def fetch(uri: str, version: str | None = None) -> bytes:
         return persist(get)
     except Exception as error:
         raise unreachable(error) from error
+
+
+def fetch_into(file: BinaryIO, uri: str, version: str | None = None) -> None:
+    """Stream all bytes of an object into an empty file, and go to its start. A body that broke off is gone on with.
+
+    Raises Unreachable.
+    """
+    bucket, key = to_key(uri)
+    condition = {"IfMatch": f'"{version}"'} if version else {}
+
+    def get() -> None:
+        if file.tell():
+            condition["Range"] = f"bytes={file.tell()}-"
+        answer = s3.client().get_object(Bucket=bucket, Key=key, **condition)
+        condition["IfMatch"] = answer["ETag"]
+        with contextlib.closing(answer["Body"]) as body:
+            note_answer()
+            shutil.copyfileobj(body, file, _CHUNK)
+
+    try:
+        persist(get)
+    except Exception as error:
+        raise unreachable(error) from error
+    file.flush()
+    file.seek(0)
 
 
 def unreachable(error: Exception) -> Exception:

@@ -7,7 +7,9 @@ import stat
 import urllib.parse
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tasks.store.errors import Unreachable
 from tasks.store.storage import Entry, to_path
@@ -64,9 +66,22 @@ class Folder:
                 after = os.fstat(file.fileno())
         except OSError as error:
             raise _unreachable(error) from error
-        if _version(before) != _version(after) or (version is not None and version != _version(after)):
-            raise Unreachable("changed", f"was {version or _version(before)}, is {_version(after)}")
+        _refuse_other(_version(before), _version(after))
+        _refuse_other(version or _version(before), _version(after))
         return content
+
+    @contextmanager
+    def local_copy(self, uri: str, version: str | None = None) -> Iterator[BinaryIO]:
+        """The file itself; its version is compared on entry and on leaving."""
+        try:
+            file = open(to_path(uri), "rb", opener=_open_without_waiting)  # noqa: SIM115
+        except OSError as error:
+            raise _unreachable(error) from error
+        with file:
+            before = _version(os.fstat(file.fileno()))
+            _refuse_other(version or before, before)
+            yield file
+            _refuse_other(before, _version(os.fstat(file.fileno())))
 
     def write(self, uri: str, content: bytes | memoryview) -> None:
         """Write beside, sync, rename into place, sync the name."""
@@ -144,6 +159,11 @@ def _entry(uri: str, found: os.stat_result) -> Entry:
 
 def _version(found: os.stat_result) -> str:
     return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def _refuse_other(expected: str, found: str) -> None:
+    if expected != found:
+        raise Unreachable("changed", f"was {expected}, is {found}")
 
 
 def _unreachable(error: OSError) -> Unreachable:

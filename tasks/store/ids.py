@@ -1,13 +1,30 @@
 """Ids: hashes of what a thing is, never of when or by whom it was seen."""
 
 import json
+from typing import BinaryIO
 
 from blake3 import blake3
+
+_CHUNK = 2**20
 
 
 def content_id(content: bytes) -> str:
     """BLAKE3 of the bytes, 64 hex digits: what `b3sum` prints for the file."""
     return str(blake3(content).hexdigest())
+
+
+def content_id_of(file: BinaryIO) -> str:
+    """The content_id of all bytes of an open file, read from its start."""
+    hasher = blake3()
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        hasher.update(chunk)
+    return str(hasher.hexdigest())
+
+
+def frame_id(video_id: str, time_us: int, recipe: str) -> str:
+    """Id of a frame: of its video's content, its presentation time in microseconds, and how frames were chosen."""
+    return make_id(video_id, time_us, recipe)
 
 
 def make_id(*parts: str | int) -> str:

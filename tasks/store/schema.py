@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from tasks.store.schema_video import VIDEOS
 from tasks.store.table import JSON, TEXT, TIME, Column, Table
 
 
@@ -53,7 +54,7 @@ SAMPLES = Table(
         Column("source_uri", TEXT, "the object that it came from"),
         Column("media", TEXT, "image or frame"),
         Column("video_uri", TEXT, "the video of a frame"),
-        Column("frame_time_s", pa.float64(), "presentation time of a frame, seconds"),
+        Column("frame_time_s", pa.float64(), "presentation time of a frame, seconds from the start of its video"),
         Column("width", pa.int32(), "pixels, upright"),
         Column("height", pa.int32(), "pixels, upright"),
         Column("format", TEXT, "JPEG, PNG, ..."),
@@ -254,6 +255,7 @@ TABLES = {
         OBJECTS,
         SAMPLES,
         METADATA,
+        VIDEOS,
         DUPLICATES,
         SELECTIONS,
         ANNOTATIONS,

@@ -4,9 +4,10 @@ import os
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from tasks.store.errors import UsageError
 
@@ -45,6 +46,15 @@ class Storage(Protocol):
 
     def read(self, uri: str, version: str | None = None) -> bytes:
         """All bytes, of exactly `version` if given. Raises Unreachable, with `changed` if it is another now."""
+
+    def local_copy(self, uri: str, version: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """An open, seekable file of this machine with all bytes, of exactly `version` if given, while the block runs.
+
+        For what is too large to be read at once, and for programs that read it by its descriptor. A folder opens the
+        file itself; others fetch it into a temporary file, streamed, that is gone when the block ends or the process
+        dies. Raises Unreachable on entry, or with `changed` on leaving the block if it was written to meanwhile: what
+        was made of the bytes is then void.
+        """
 
     def write(self, uri: str, content: bytes | memoryview) -> None:
         """Put a file there in one step: readers see the old one or the new one, whole."""

@@ -39,13 +39,14 @@ _DEFINITIONS = {
             UNION ALL BY NAME SELECT * FROM {{planned}}),
         newest AS (SELECT uri, version, max(pass) AS pass FROM ({_NEXT_PASS}) GROUP BY uri, version)
         SELECT o.* REPLACE (
-            CASE WHEN g.sample_id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
-            CASE WHEN g.sample_id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason,
+            CASE WHEN g.id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
+            CASE WHEN g.id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason,
             {_WITH_METADATA.format(row="o")})
         FROM every_object o
         LEFT JOIN newest n ON o.uri = n.uri AND o.version = n.version
         LEFT JOIN metadata m ON o.uri = m.uri
-        LEFT JOIN {{given_up}} g ON o.sample_id = g.sample_id
+        LEFT JOIN {{given_up}} g
+        ON g.id = coalesce(o.sample_id, o.content_id) AND o.outcome IN ('sample', 'copy', 'video')
         WHERE n.pass IS NULL OR o.pass = n.pass""",
     "samples": f"""
         SELECT s.* REPLACE (
@@ -55,6 +56,12 @@ _DEFINITIONS = {
             coalesce(m.lat, s.lat) AS lat, coalesce(m.lon, s.lon) AS lon)
         FROM {{samples}} s LEFT JOIN metadata m ON s.source_uri = m.uri
         WHERE s.batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'ingest')""",
+    "videos": f"""
+        SELECT v.* REPLACE (
+            {_WITH_METADATA.format(row="v")},
+            coalesce(m.captured_at, v.captured_at, m.captured_on) AS captured_at)
+        FROM {{videos}} v LEFT JOIN metadata m ON v.uri = m.uri
+        WHERE v.batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'ingest')""",
     "findings": """
         SELECT f.* REPLACE (CASE WHEN EXISTS (
             SELECT 1 FROM {metadata} m WHERE m.uri = f.suggestion->>'$.uri' AND m.created_at > f.created_at
@@ -159,9 +166,13 @@ def _sources(root: Root, log: Log) -> dict[str, Any]:
 
 
 def _given_up(root: Root, log: Log) -> pa.Table:
-    """Samples that were discarded after ingest: whatever has these bytes, copies in other batches too, is a reject."""
+    """Stills and videos that were discarded after ingest: what has their bytes, in other batches too, is a reject."""
     batches = pa.array(discarded_after_ingest(log), pa.string())
-    return tables.rows_of_batches(root, TABLES["samples"], batches, ["sample_id"]).select(["sample_id"])
+    ids = [
+        tables.rows_of_batches(root, TABLES[name], batches, [TABLES[name].key])[TABLES[name].key]
+        for name in ("samples", "videos")
+    ]
+    return pa.table({"id": pa.chunked_array([chunk for found in ids for chunk in found.chunks], pa.string())})
 
 
 def _visible(log: Log) -> pa.Table:

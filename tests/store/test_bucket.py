@@ -1,5 +1,6 @@
 """Buckets as storage: any key, exactly one version, one winner, patience, and a sentence for every mistake."""
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -103,6 +104,22 @@ def reason(uri: str, version: str | None = None) -> str:
     with pytest.raises(Unreachable) as told:
         Bucket().read(uri, version)
     return told.value.reason
+
+
+def test_local_copy__is_whole_and_goes_on_where_it_broke_off(s3: Buckets) -> None:
+    bucket = s3.make()
+    content = random.Random(1).randbytes(3 * 2**20)
+    s3.put(bucket, "film.mp4", content)
+    version = Bucket().stat(f"{bucket}/film.mp4").version
+    s3.faults.cut = 0.6
+    for asked in (version, None) * 5:
+        with Bucket().local_copy(f"{bucket}/film.mp4", asked) as file:
+            assert file.read() == content
+    statuses = {status for method, path, status in s3.seen if method == "GET" and path.endswith("film.mp4")}
+    assert 206 in statuses
+    s3.put(bucket, "film.mp4", b"another")
+    with pytest.raises(Unreachable, match="changed"), Bucket().local_copy(f"{bucket}/film.mp4", version):
+        pass
 
 
 def test_create__exactly_one_of_many_writers_wins(s3: Buckets) -> None:

@@ -99,6 +99,21 @@ def test_read__another_version_is_changed(tmp_path: Path) -> None:
     assert told.value.reason == "changed"
 
 
+def test_local_copy__is_the_version_that_was_asked_for_to_the_end(tmp_path: Path) -> None:
+    place = tmp_path / "a.mp4"
+    place.write_bytes(b"one")
+    uri = to_uri(place)
+    with Folder().local_copy(uri, Folder().stat(uri).version) as file:
+        assert Path(f"/dev/fd/{file.fileno()}").read_bytes() == b"one"
+    with pytest.raises(Unreachable, match="changed"), Folder().local_copy(uri, "2-0") as file:
+        pass
+    with pytest.raises(Unreachable, match="changed"), Folder().local_copy(uri) as file:
+        place.write_bytes(b"another")
+    place.unlink()
+    with pytest.raises(Unreachable, match="not_found"), Folder().local_copy(uri) as file:
+        pass
+
+
 def test_read__what_is_gone_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as told:
         Folder().read(to_uri(tmp_path / "gone"))
