@@ -35,10 +35,13 @@ def export(
     with told_plainly(verbose):
         from tasks.export.write import as_format
         from tasks.export.write import export as write
+        from tasks.report.projection import places_uri
+        from tasks.store.root import open_root
 
-        settings = settings_from(config, None, root=root)
+        uri = settings_from(config, None, root=root).root_uri
+        places = places_uri(open_root(uri))
         with progress():
-            done = write(settings.root_uri, folder, as_format(form), selection, where, originals=not thumbnails)
+            done = write(uri, folder, as_format(form), selection, where, originals=not thumbnails, places=places)
         if as_json:
             typer.echo(json.dumps(done.__dict__))
             return
@@ -49,7 +52,7 @@ def export(
 _OPENED_BY = {
     "fiftyone": "Open it: fiftyone app launch, after fo.Dataset.from_dir({0!r}, dataset_type=fo.types.FiftyOneDataset)",
     "coco": "Its images are in data/, labels.json has no labels yet.",
-    "parquet": "Open it: embedding-atlas {0} --image thumbnail --x x --y y",
+    "parquet": "Open it: embedding-atlas {0} --image thumbnail (with --x x --y y once `winnow report` drew a map)",
 }
 
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.export.atlas import write_parquet
 from tasks.export.chosen import chosen_samples
 from tasks.export.fiftyone import dataset_document, samples_document
 from tasks.image.upright import write_upright
 from tasks.progress import advance
+from tasks.store import staging
 from tasks.store.errors import UsageError
-from tasks.store.root import open_root
+from tasks.store.root import Root, open_root
 from tasks.store.storage import to_path, to_uri
 from tasks.unit import unit
 
@@ -37,7 +39,14 @@ class Exported:
 
 @unit("export")
 def export(
-    root: str, folder: str, form: Format, selection: str | None, where: str | None, *, originals: bool = True
+    root: str,
+    folder: str,
+    form: Format,
+    selection: str | None,
+    where: str | None,
+    *,
+    originals: bool = True,
+    places: str | None = None,
 ) -> Exported:
     """Write samples into a folder of this machine, in the format of another tool.
 
@@ -49,12 +58,13 @@ def export(
         selection: name of the selection; the newest if neither it nor `where` is given.
         where: condition over the columns of the view `samples`.
         originals: full-size images, read again from the source where they are unchanged; else thumbnails.
+        places: Parquet with sample_id, x and y, the columns `x` and `y` of what is exported.
 
     Raises:
         UsageError: nothing is chosen, or the folder holds something else.
     """
     opened = open_root(root)
-    rows = chosen_samples(opened, selection, where)
+    rows = _placed(opened, chosen_samples(opened, selection, where), places)
     place = _claimed(folder, {"root": root, "format": form, "selection": selection, "where": where})
     advance("export", 0, len(rows))
     if form == "parquet":
@@ -68,6 +78,17 @@ def export(
     for name, content in _documents(form, place.name, rows.schema, written).items():
         (place / name).write_bytes(content)
     return Exported(str(place), len(rows), sum(row["pixels"] == "thumbnail" for row in written))
+
+
+def _placed(root: Root, rows: pa.Table, places: str | None) -> pa.Table:
+    """The rows with their places on the map; null where a sample came after it was drawn."""
+    known = staging.read_rows(root, places, ["sample_id", "x", "y"]) if places else None
+    if known is None:
+        return rows
+    where = pc.index_in(rows["sample_id"], value_set=known["sample_id"].combine_chunks())
+    for name in ("x", "y"):
+        rows = rows.append_column(name, known[name].take(where).cast(pa.float32()))
+    return rows
 
 
 def as_format(name: str) -> Format:

@@ -96,6 +96,12 @@ def draw_map(root: Root, model: dict[str, Any] | None, ids: list[str], *, anew: 
     )
 
 
+def places_uri(root: Root) -> str | None:
+    """Where the map that was drawn last is kept, as Parquet: sample_id, x and y; None if none was drawn."""
+    recorded = choices.recall(root, CHOICE)
+    return _places_uri(root, recorded) if recorded else None
+
+
 def lay_out(vectors: Vectors) -> Positions:
     """(n, 2) positions of unit rows, near where they are alike; the same rows give the same positions.
 

@@ -4,12 +4,14 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from tasks.export.write import export
 from tasks.select.tag import put_tag
+from tasks.store import staging
 from tasks.store.errors import UsageError
 from tests.made import Maker
 from tests.pipeline import curate, opened, rows, select, settings_for
@@ -48,6 +50,16 @@ def test_export__parquet_holds_pictures_that_open(settings, tmp_path: Path) -> N
     assert len(table) == done.samples == 6
     assert table["selection"].to_pylist() == ["selection-1"] * 3 + [None] * 3
     assert {Image.open(io.BytesIO(one["bytes"])).size for one in table["thumbnail"].to_pylist()} == {(341, 256)}
+
+
+def test_export__parquet_has_the_places_of_the_map(settings, tmp_path: Path) -> None:
+    ids = [row["sample_id"] for row in rows(settings, "SELECT sample_id FROM samples ORDER BY sample_id")]
+    places = opened(settings).at("indexes", "map-of-a-test.parquet")
+    drawn = pa.table({"sample_id": ids[:5], "x": pa.array(range(5), pa.uint16()), "y": pa.array([7] * 5, pa.uint16())})
+    staging.write_rows(opened(settings), places, drawn)
+    done = export.fn(settings.root_uri, str(tmp_path / "out"), "parquet", None, "true", places=places)
+    found = {row["sample_id"]: (row["x"], row["y"]) for row in pq.read_table(done.place).to_pylist()}
+    assert found == {**{one: (place, 7) for place, one in enumerate(ids[:5])}, ids[5]: (None, None)}
 
 
 def test_export__coco_skeleton_names_its_images(settings, tmp_path: Path) -> None:
