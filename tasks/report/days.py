@@ -46,7 +46,7 @@ MEASURES = (
     Measure("duplicates", "share of the samples that repeat another", False, 0.15, True, ".0%"),
     Measure("brightness", "mean luma, median of the day", False, 0.06, False, ".2f"),
     Measure("contrast", "standard deviation of luma, median of the day", False, 0.04, False, ".2f"),
-    Measure("sharpness", "standard deviation of the Laplacian, median of the day", True, 0.35, False, ".3f"),
+    Measure("sharpness", "standard deviation of the Laplacian, median of the day", False, 0.025, False, ".3f"),
 )
 
 

@@ -1,10 +1,12 @@
 """Sensors by day: which went bad, and since when, in words and in a picture."""
 
 import numpy as np
+import pytest
 
 from flows.settings import Settings
-from tasks.report.days import MEASURES, read_days
+from tasks.report.days import MEASURES, Measure, read_days
 from tasks.report.sparks import scale, spark
+from tasks.report.usual import judge
 from tasks.store import views
 from tests.pipeline import opened
 from tests.report.scene import DARK_FROM, DAYS, SENSORS
@@ -29,3 +31,25 @@ def test_days__drawn_with_a_dot_for_every_day_outside(made: Settings) -> None:
     assert drawn.alarm
     assert drawn.last == "0.18"
     assert drawn.words.endswith(f", {DAYS - DARK_FROM} days out of the usual range")
+
+
+FAULTS = {
+    "samples": (200, 20),
+    "lag": (2, 30),
+    "rejects": (0.01, 0.3),
+    "duplicates": (0.1, 0.6),
+    "brightness": (0.5, 0.2),
+    "contrast": (0.2, 0.08),
+    "sharpness": (0.08, 0.03),
+}
+"""What a camera does, and what it does when the night was long, the line was down or the lens is dirty."""
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
+def test_measures__notice_a_fault_of_their_kind_and_not_a_tenth_more_or_less(measure: Measure) -> None:
+    usual, fault = FAULTS[measure.name]
+    varies = 1 + 0.1 * np.sin(np.arange(20))
+    options = {"logarithmic": measure.logarithmic, "only_up": measure.only_up}
+    assert judge(usual * varies, np.zeros(20), measure.least, **options).since is None
+    went = np.concatenate([usual * varies, [fault, fault]])
+    assert judge(went, np.zeros(22), measure.least, **options).since == 20
