@@ -12,7 +12,7 @@ from tasks.report.packing import packed_columns, packed_lines
 from tasks.report.points import cells_of, points_of, read_samples, still_there
 from tasks.report.sheets import Sheets, draw_sheets, forget_older_sheets, sheet_uri
 from tasks.report.template import rendered
-from tasks.report.videos import no_videos, read_videos
+from tasks.report.videos import read_videos
 from tasks.store import choices, tables, views
 from tasks.store.errors import Unreachable
 from tasks.store.root import Root, open_root
@@ -38,7 +38,7 @@ def write_report(root: str, redraw_map: bool = False) -> str:
         redraw_map: lay the map out anew; without that a point stays where it was once drawn.
     """
     opened = open_root(root)
-    connection = views.connect(opened, **no_videos())
+    connection = views.connect(opened)
     sheets, values = _samples(opened, connection, redraw_map)
     page = rendered(
         root=shown(opened.uri),

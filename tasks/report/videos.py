@@ -3,10 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from tasks.store import views
-
 MOST = 200
 """Videos that get a strip: damaged ones first, then the newest."""
 
@@ -18,16 +14,6 @@ class Video:
     uri: str
     samples: int
     facts: dict[str, Any]
-
-
-def no_videos() -> dict[str, pa.Table]:
-    """An empty table `videos` for a store that has none."""
-    text = ("uri", "codec", "container", "recipe", "damage", "sensor_id")
-    numbers = ("duration_s", "fps", "frames", "frames_taken", "width", "height")
-    times = ("captured_at", "ingested_at")
-    kinds = [(text, pa.string()), (numbers, pa.float64()), (times, pa.timestamp("us", "UTC"))]
-    schema = pa.schema([(name, kind) for names, kind in kinds for name in names])
-    return {} if "videos" in views.VIEWS else {"videos": schema.empty_table()}
 
 
 def read_videos(connection: Any) -> tuple[list[Video], int]:
