@@ -1,4 +1,4 @@
-"""Curate: ingest -> gate -> dedupe -> gate -> embed -> gate, for every planned batch of a source."""
+"""Curate: ingest, dedupe, embed, compare, with a gate after each, for every planned batch of a source."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.publish import publish_pictures, publish_summary
 from flows.run import Run, Summary
 from flows.settings import Settings
+from tasks.dedupe.compare import commit_compared, compare_samples
 from tasks.dedupe.find import commit_duplicates, find_duplicates
 from tasks.embed.again import plan_again
 from tasks.embed.choose import choose_model
@@ -23,7 +24,7 @@ from tasks.store.root import WAITING, locked, open_root
 
 @flow(name="curate", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
 def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True) -> Any:
-    """Take in what is new in the source: read it, drop what repeats, embed what is kept.
+    """Take in what is new in the source: read it, drop what repeats, embed the rest, drop what only that shows.
 
     Args:
         settings: all of them; the source and the root at least.
@@ -38,13 +39,13 @@ def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True
         by = settings.gates.ingested.by
         planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen(), by)
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
-        for batch in planned.batches:
-            with run.others_go_on(batch):
-                if ingest(run, batch) and dedupe(run, batch):
-                    embed(run, batch)
         for batch in plan_again(run.root, settings.embed):
             run.summary.batches.append(batch)
             embed(run, batch)
+        for batch in planned.batches:
+            with run.others_go_on(batch):
+                if ingest(run, batch) and dedupe(run, batch) and embed(run, batch):
+                    compare(run, batch)
         publish_summary("curate", run.summary, {"new": planned.new})
         publish_pictures("curate", thumbnails_in(run.opened, run.summary.batches))
     return finished(run.summary)
@@ -73,8 +74,8 @@ def dedupe(run: Run, batch: str) -> bool:
     return run.done(batch, "dedupe")
 
 
-def embed(run: Run, batch: str) -> None:
-    """Kept samples to vectors."""
+def embed(run: Run, batch: str) -> bool:
+    """Kept samples to vectors; whether the batch goes on."""
     if run.due(batch, "embed", "embedded"):
         with run.at_work(batch, "embed"):
             model = choose_model(run.root, run.settings.embed)
@@ -82,6 +83,15 @@ def embed(run: Run, batch: str) -> None:
             embed_shard.each(shards_to_embed(run.root, batch, model, run.settings.embed))
             if run.passes("embedded", gather_embed(run.root, batch, model, run.settings.embed)):
                 run.count(commit_embed(run.root, batch, model, run.settings.embed))
+    return run.done(batch, "embed")
+
+
+def compare(run: Run, batch: str) -> None:
+    """Embedded samples to kept ones and semantic duplicates."""
+    if run.due(batch, "compare", "compared"):
+        with run.at_work(batch, "compare"):
+            if run.passes("compared", compare_samples(run.root, batch, run.settings.dedupe)):
+                run.count(commit_compared(run.root, batch, run.settings.dedupe))
 
 
 def finished(summary: Summary) -> Any:

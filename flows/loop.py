@@ -26,6 +26,7 @@ GATE_BEFORE: dict[str, Transition] = {
     "ingest": "ingested",
     "dedupe": "deduplicated",
     "embed": "embedded",
+    "compare": "compared",
     "select": "selected",
 }
 """The gate that a stage has to pass before it is committed."""
@@ -59,7 +60,7 @@ class Outcome:
             "objects": {name: getattr(self.planned, name) for name in ("listed", "ignored", "known", "new")},
             "outcomes": {name: counts[name] for name in outcomes} | {"held": self.held_objects},
             "rejects": dict(rejects),
-            "duplicates": {"perceptual": counts["perceptual"]},
+            "duplicates": {kind: counts[kind] for kind in ("perceptual", "semantic")},
             "frames": counts["frames"],
             "embedded": counts["embedded"],
             "selected": counts["selected"],

@@ -1,9 +1,10 @@
-"""How close two unrelated pictures come: sets the radius of perceptual duplicates from the pictures themselves."""
+"""How close two unrelated pictures come: sets what counts as near from the pictures themselves."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.image.phash import BITS
@@ -22,6 +23,12 @@ _ENOUGH_PAIRS = 100_000
 
 Scene = tuple[str | None, str | None, datetime | None]
 """Sequence, sensor and capture time of a sample, as far as they are known."""
+
+
+def scenes_of(samples: pa.Table) -> list[Scene]:
+    """The scene of each row with sequence_id, sensor_id and captured_at."""
+    columns = [samples[name].to_pylist() for name in ("sequence_id", "sensor_id", "captured_at")]
+    return list(zip(*columns, strict=True))
 
 
 def calibrated_radius(
@@ -44,12 +51,32 @@ def calibrated_radius(
     """
     chosen = np.linspace(0, len(hashes) - 1, min(len(hashes), _MOST_SAMPLES)).astype(int)
     distances = _distances(hashes[chosen], versions)
-    unrelated = np.triu(~_same_scene([scenes[place] for place in chosen]), 1)
-    if unrelated.sum() < _ENOUGH_PAIRS:
-        unrelated = np.triu(np.ones_like(unrelated), 1)
+    unrelated = _unrelated([scenes[place] for place in chosen])
     one_percent, one_per_mille = np.quantile(distances[unrelated], (0.01, 0.001))
     radius = one_per_mille - 4 * (one_percent - one_per_mille)
     return int(np.clip(radius, SMALLEST_RADIUS, most))
+
+
+def calibrated_similarities(vectors: NDArray[np.float32], scenes: list[Scene]) -> tuple[float, float]:
+    """Cosines that 1 in 100 and 1 in 100,000 unrelated pairs reach: to look closer, and to decide without looking.
+
+    True duplicates among the pairs make them larger, which is the safe side.
+
+    Args:
+        vectors: (n, d) float32, unit rows less their mean, n >= ENOUGH_SAMPLES.
+        scenes: of each sample, as for calibrated_radius.
+    """
+    chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_SAMPLES)).astype(int)
+    unrelated = _unrelated([scenes[place] for place in chosen])
+    cosines = (vectors[chosen] @ vectors[chosen].T)[unrelated]
+    closer, decided = np.quantile(cosines, (1 - 1e-2, 1 - 1e-5))
+    return round(float(closer), 4), round(float(decided), 4)
+
+
+def _unrelated(scenes: list[Scene]) -> NDArray[np.bool_]:
+    """(n, n): which pairs count, each once; all of them, if too few are of different scenes."""
+    unrelated = np.triu(~_same_scene(scenes), 1)
+    return unrelated if unrelated.sum() >= _ENOUGH_PAIRS else np.triu(np.ones_like(unrelated), 1)
 
 
 def _distances(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,35 @@ class Kept:
 
     phashes: NDArray[np.uint8]
     ringhashes: NDArray[np.uint8]
-    ids: Sequence[str]
+    ids: "Ids"
+
+
+class Ids(Sequence[str]):
+    """Sample ids that stay in Arrow until one is asked for."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self.column = column
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        found: str | list[str] = (
+            self.column[place].as_py() if isinstance(place, int) else self.column[place].to_pylist()
+        )
+        return found
 
 
 def kept_samples(root: Root, log: Log) -> Kept:
-    """Hashes of the samples that are kept in the batches whose dedupe is committed."""
+    """Hashes of the samples that dedupe kept in the batches where it is committed.
+
+    What turned out to be a semantic duplicate later is among them, so that they are the same whenever the file was
+    written.
+    """
     visible = log.visible("dedupe")
     base, covered = _read(root, visible)
     since = [batch for batch in visible if batch not in covered]
@@ -35,7 +60,7 @@ def kept_samples(root: Root, log: Log) -> Kept:
     if len(came) > _REWRITE_SHARE * len(base):
         marked = rows.replace_schema_metadata({"batches": "\n".join(visible)})
         staging.write_rows(root, _location(root), marked)
-    return Kept(unpacked(rows["phash"]), unpacked(rows["ringhash"]), rows["sample_id"].to_pylist())
+    return Kept(unpacked(rows["phash"]), unpacked(rows["ringhash"]), Ids(rows["sample_id"]))
 
 
 def unpacked(hashes: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -1,106 +1,165 @@
-"""Star groups: every sample within the radius of a kept one is its duplicate, and no two kept ones are as close."""
+"""Star groups: every sample that is near a kept one is its duplicate, and no two kept ones are."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from tasks.progress import advance
-
-Hashes = NDArray[np.uint8]
 
 BLOCK = 512
 """Samples compared at a time: bounds the memory of a burst in which all are alike."""
 
+MOST_TRIES = 5
+"""Of the samples that are near, only so many are looked at, the nearest first."""
 
-@dataclass(frozen=True)
-class Look:
-    """One way in which pictures can be alike.
+Near = dict[int, dict[int, tuple[float, float]]]
+"""For each row of a block: entries that are near, with the share of what is allowed (0 to 1) and the distance."""
 
-    Attributes:
-        hashes: (n, 32) uint8 of the new samples.
-        kept: (m, 32) uint8 of the samples that are kept already.
-        radius: bits in which two hashes may differ, inclusive; -1 for none.
-        versions: (n, 32) to (v, n, 32): the versions of a new sample that are compared with the kept ones.
-    """
 
-    hashes: Hashes
-    kept: Hashes
-    radius: int
-    versions: Callable[[Hashes], Hashes] = lambda hashes: hashes[None]
+class Look(Protocol):
+    """One way in which pictures can be alike. Entries number what is kept, in the order in which it was kept."""
+
+    def near_kept(self, start: int, stop: int) -> Near:
+        """For each new sample of a block, by its place in the block, the entries that are near."""
+
+    def near_each_other(self, start: int, stop: int) -> Near:
+        """The same among the new samples of a block, which are numbered by their places in it."""
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Add new samples to what is kept."""
+
+
+class Witness(Protocol):
+    """Looks at the pictures themselves before two samples count as duplicates."""
+
+    def prepare(self, ids: Iterable[str]) -> None:
+        """Get ready to compare these samples."""
+
+    def agrees(self, new: str, kept: str) -> bool:
+        """Whether `new` repeats `kept`."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """The kept sample that another one repeats, and in how many bits of their hashes they differ."""
+    """The kept sample that another one repeats, and the distance between them."""
 
     kept_id: str
-    distance: int
+    distance: float
 
 
-def find_stars(looks: Sequence[Look], ids: Sequence[str], kept_ids: Sequence[str]) -> list[Match | None]:
+@dataclass(frozen=True, order=True)
+class _Candidate:
+    """A kept sample that is near: in ascending order of how near it is, then of its id."""
+
+    share: float
+    kept_id: str
+    distance: float
+
+
+def find_stars(
+    looks: Sequence[Look],
+    ids: Sequence[str],
+    kept_ids: Sequence[str],
+    witness: Witness | None = None,
+    *,
+    stage: str = "dedupe",
+    protected: frozenset[str] = frozenset(),
+) -> list[Match | None]:
     """Compare new samples, best first, with what is kept already and with each other.
 
-    A sample that is within the radius of kept ones, in any look, repeats the nearest of them (distances of different
-    looks are compared as shares of their radius; of equally near ones that with the smaller id). Otherwise it is kept
-    itself. Exact: faiss compares all pairs, which for radii around 60 of 256 bits is faster than any complete index.
+    A sample that is near kept ones, in any look, repeats the nearest of them with which the witness agrees (distances
+    of different looks are compared as shares of what is allowed; of equally near ones that with the smaller id).
+    Otherwise it is kept itself.
 
     Args:
         looks: how to compare; at least one.
         ids: n sample ids, in the order in which samples are preferred.
         kept_ids: m ids of samples that are kept already; none of them is dethroned.
+        witness: without one, nearness is enough.
+        stage: whose progress is told.
+        protected: new samples that are kept whatever they are near.
 
     Returns:
         One entry a new sample, None where it is kept.
     """
-    kept = [_index(look.kept) for look in looks]
-    names = list(kept_ids)
+    fresh: list[str] = []
     matches: list[Match | None] = []
+
+    def name(entry: int) -> str:
+        return str(kept_ids[entry]) if entry < len(kept_ids) else fresh[entry - len(kept_ids)]
+
     for start in range(0, len(ids), BLOCK):
-        block_ids = ids[start : start + BLOCK]
-        blocks = [look.hashes[start : start + BLOCK] for look in looks]
-        before = [_near(index, block, look) for index, block, look in zip(kept, blocks, looks, strict=True)]
-        within = [_near(_index(block), block, look) for block, look in zip(blocks, looks, strict=True)]
-        fresh: list[int] = []
-        for place in range(len(block_ids)):
-            candidates = [(*near, names[other]) for found in before for other, near in found[place].items()]
-            candidates += [
-                (*found[place][other], block_ids[other]) for found in within for other in fresh if other in found[place]
-            ]
-            nearest = min(candidates, key=lambda one: (one[0], one[2]), default=None)
-            matches.append(Match(nearest[2], nearest[1]) if nearest else None)
-            if nearest is None:
-                fresh.append(place)
-        for index, block in zip(kept, blocks, strict=True):
-            index.add(np.ascontiguousarray(block[fresh]))
-        names += [block_ids[place] for place in fresh]
-        advance("dedupe", len(block_ids))
+        block = ids[start : start + BLOCK]
+        within = [look.near_each_other(start, start + len(block)) for look in looks]
+        before = _nearest([look.near_kept(start, start + len(block)) for look in looks], len(block), name)
+        if witness:
+            witness.prepare(_to_look_at(block, before, within))
+        standing = _agreed(block, before, witness, protected)
+        kept: list[int] = []
+        for place, one in enumerate(block):
+            nearer = _among(kept, [found.get(place, {}) for found in within], block, standing[place])
+            match = None if one in protected else _first(one, nearer, witness) or standing[place]
+            matches.append(Match(match.kept_id, match.distance) if match else None)
+            if match is None:
+                kept.append(place)
+        for look in looks:
+            look.keep([start + place for place in kept])
+        fresh += [block[place] for place in kept]
+        advance(stage, len(block))
     return matches
 
 
-Near = dict[int, dict[int, tuple[float, int]]]
-"""For each row of a block: entries within the radius, with the share of the radius and the bits."""
+def _nearest(found: list[Near], count: int, name: Callable[[int], str]) -> list[list[_Candidate]]:
+    """For each row the nearest candidates of all looks."""
+    rows = []
+    for place in range(count):
+        candidates = [
+            _Candidate(near[0], name(entry), near[1]) for one in found for entry, near in one.get(place, {}).items()
+        ]
+        rows.append(_distinct(candidates))
+    return rows
 
 
-def _index(hashes: Hashes) -> Any:
-    import faiss
+def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
+    """The nearest few, each kept sample once."""
+    nearest: dict[str, _Candidate] = {}
+    for one in sorted(candidates):
+        nearest.setdefault(one.kept_id, one)
+    return list(nearest.values())[:MOST_TRIES]
 
-    index = faiss.IndexBinaryFlat(hashes.shape[1] * 8)
-    index.add(np.ascontiguousarray(hashes))
-    return index
+
+def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> set[str]:
+    """Ids of all samples that may be compared with another one."""
+    near_kept = {one for one, row in zip(block, before, strict=True) if row}
+    near_others = {block[place] for found in within for place, near in found.items() if near}
+    return near_kept | near_others | {candidate.kept_id for row in before for candidate in row}
 
 
-def _near(index: Any, block: Hashes, look: Look) -> Near:
-    near: Near = defaultdict(dict)
-    if look.radius < 0:
-        return near
-    versions = np.ascontiguousarray(look.versions(block).reshape(-1, block.shape[1]))
-    limits, distances, entries = index.range_search(versions, look.radius + 1)
-    rows = np.repeat(np.arange(len(versions)) % len(block), np.diff(limits.astype(np.int64)))
-    for row, entry, bits in zip(rows.tolist(), entries.tolist(), distances.astype(int).tolist(), strict=True):
-        if entry not in near[row] or bits < near[row][entry][1]:
-            near[row][entry] = (bits / (look.radius + 1), bits)
-    return near
+def _agreed(
+    block: Sequence[str],
+    candidates: list[list[_Candidate]],
+    witness: Witness | None,
+    protected: frozenset[str],
+) -> list[_Candidate | None]:
+    """For each row the nearest candidate with which the witness agrees; rows do not depend on each other."""
+    rows = [[] if one in protected else row for one, row in zip(block, candidates, strict=True)]
+    if witness is None:
+        return [row[0] if row else None for row in rows]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(lambda one, row: _first(one, row, witness), block, rows))
+
+
+def _among(
+    kept: list[int], found: list[dict[int, tuple[float, float]]], block: Sequence[str], standing: _Candidate | None
+) -> list[_Candidate]:
+    """Those of the block's samples kept so far that are nearer than the candidate that stands."""
+    candidates = [
+        _Candidate(near[other][0], block[other], near[other][1]) for near in found for other in kept if other in near
+    ]
+    return [one for one in _distinct(candidates) if standing is None or one < standing]
+
+
+def _first(one: str, candidates: list[_Candidate], witness: Witness | None) -> _Candidate | None:
+    return next((near for near in candidates if witness is None or witness.agrees(one, near.kept_id)), None)

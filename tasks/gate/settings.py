@@ -54,7 +54,7 @@ class DeduplicatedGate(StrictModel):
 
 
 class EmbeddedGate(StrictModel):
-    """Between embed and select. Every kept sample has one finite vector of unit length and the model's dimension."""
+    """Between embed and compare. Every kept sample has one finite vector of unit length and the model's dimension."""
 
     mode: Mode = _MODE
     max_mean_cosine: float = Field(
@@ -65,6 +65,13 @@ class EmbeddedGate(StrictModel):
     )
 
 
+class ComparedGate(StrictModel):
+    """Between compare and select. Every embedded sample is kept or the semantic duplicate of a kept one."""
+
+    mode: Mode = _MODE
+    max_duplicate_share: Share = Field(default=0.8, description="Share of embedded samples that repeat another one.")
+
+
 class SelectedGate(StrictModel):
     """Between select and hand-off. The budget is kept, and no pick is a duplicate, labelled or picked twice."""
 
@@ -72,7 +79,7 @@ class SelectedGate(StrictModel):
 
 
 class GateSettings(StrictModel):
-    """The four gates."""
+    """The five gates."""
 
     min_objects: int = Field(
         default=50,
@@ -82,4 +89,5 @@ class GateSettings(StrictModel):
     ingested: IngestedGate = Field(default_factory=IngestedGate)
     deduplicated: DeduplicatedGate = Field(default_factory=DeduplicatedGate)
     embedded: EmbeddedGate = Field(default_factory=EmbeddedGate)
+    compared: ComparedGate = Field(default_factory=ComparedGate)
     selected: SelectedGate = Field(default_factory=SelectedGate)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tasks.gate.settings import GateSettings
 
-Transition = Literal["ingested", "deduplicated", "embedded", "selected"]
+Transition = Literal["ingested", "deduplicated", "embedded", "compared", "selected"]
 Severity = Literal["critical", "warning"]
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
@@ -60,6 +60,7 @@ def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], set
         "ingested": _ingested,
         "deduplicated": _deduplicated,
         "embedded": _embedded,
+        "compared": _compared,
         "selected": _selected,
     }
     return build[transition](rows, facts, settings)
@@ -114,13 +115,20 @@ def _ingested(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
 
 
 def _deduplicated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    return _repeated(rows, facts, settings.deduplicated.max_duplicate_share, settings.min_objects)
+
+
+def _compared(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    return _repeated(rows, facts, settings.compared.max_duplicate_share, settings.min_objects)
+
+
+def _repeated(rows: pd.DataFrame, facts: dict[str, Any], most: float, min_objects: int) -> Suite:
     duplicate = rows["kept_id"].notna()
     rows = rows.assign(
         duplicate=duplicate.astype(float),
         kept_is_kept=~duplicate | ~rows["kept_id"].isin(rows["sample_id"][duplicate]),
     )
-    most = settings.deduplicated.max_duplicate_share
-    severity: Severity = "critical" if len(rows) >= settings.min_objects else "warning"
+    severity: Severity = "critical" if len(rows) >= min_objects else "warning"
     checks = [
         Check("every sample is kept or dropped", "ExpectTableRowCountToEqual", {"value": facts["samples"]}),
         Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),

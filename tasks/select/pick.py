@@ -73,8 +73,8 @@ def wanted_selection(
     begun = [selection for selection in begun if selection not in held and name in (None, selection)]
     if begun:
         return Wanted(begun[0], _room(root, settings), f"{begun[0]} was begun")
-    if choices.recall(root, MODEL_CHOICE) is None or not log.visible("embed"):
-        return Wanted(None, 0, "no sample is embedded yet")
+    if choices.recall(root, MODEL_CHOICE) is None or not log.visible("compare"):
+        return Wanted(None, 0, "no sample is embedded and compared yet")
     if name in log.batches:
         return Wanted(None, 0, f"{name} is made already")
     last = [batch for batch in log.batches.values() if batch.planned.stage == "select"][-1:]
@@ -188,13 +188,15 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
 
 
 def _state(root: Root, log: Log, settings: SelectSettings) -> str:
-    """What a selection rests on: embedded batches, labels, tags if it asks for them, the model, and its settings."""
+    """What a selection rests on: batches, embedded and compared, labels, tags if asked for, the model, its settings."""
     labels = tables.open_table(root, "annotations")
     labelled = labels.count_rows() if labels else 0
     model = choices.recall(root, MODEL_CHOICE) or {}
     tags = tables.open_table(root, "tags") if any(isinstance(one, Tags) for one in settings.filters) else None
     tagged = tags.count_rows() if tags else 0
-    return staging.settings_hash(log.visible("embed"), labelled, tagged, model.get("name"), settings.dumped())
+    return staging.settings_hash(
+        log.visible("embed"), log.visible("compare"), labelled, tagged, model.get("name"), settings.dumped()
+    )
 
 
 def _settings_hash(settings: SelectSettings) -> str:

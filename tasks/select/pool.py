@@ -1,4 +1,4 @@
-"""The pool: samples that are kept, embedded, and neither labelled nor queued; and what counts as chosen already."""
+"""The pool: samples that are kept after all comparing, and neither labelled nor queued; and what is chosen already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +73,7 @@ _POOL = """
            (SELECT list(DISTINCT tag) FROM tags t WHERE t.sample_id = k.sample_id) AS tags
     FROM kept k
     WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)
+      AND k.batch_id IN (SELECT batch_id FROM batches WHERE event = 'committed' AND stage = 'compare')
       AND k.sample_id NOT IN (SELECT sample_id FROM selections)
       AND k.sample_id NOT IN (SELECT sample_id FROM labels)
     ORDER BY k.sample_id"""

@@ -16,8 +16,9 @@ from tasks.store.schema import BATCHES
 
 Name = Literal["planned", "staged", "held", "released", "discarded", "committing", "committed"]
 
-STAGES = ("ingest", "dedupe", "embed")
-"""What a batch of objects goes through, in order. A selection goes through `select` alone."""
+STAGES = ("ingest", "dedupe", "embed", "compare")
+"""What a batch of objects goes through, in order. A selection goes through `select` alone, what is embedded again
+through `embed`."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Batch:
     @property
     def next_stage(self) -> str | None:
         """The stage that it stands before; None if it is done. Discarded at ingest, it still commits its rejects."""
-        chain = STAGES[STAGES.index(self.planned.stage) :] if self.planned.stage in STAGES else (self.planned.stage,)
+        chain = STAGES if self.planned.stage == "ingest" else (self.planned.stage,)
         waiting = next((stage for stage in chain if stage not in self.committed), None)
         if self.discarded:
             return "ingest" if self.discarded.stage == waiting == "ingest" else None

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tasks.store import staging, tables
 from tasks.store.errors import UsageError
 from tasks.store.kept import discarded_after_ingest
-from tasks.store.log import Log, read_log
+from tasks.store.log import STAGES, Log, read_log
 from tasks.store.plans import plan_uri
 from tasks.store.root import Root
 from tasks.store.schema import TABLES, embeddings
@@ -68,9 +68,15 @@ _DEFINITIONS = {
             AND list_contains(string_split(m.origin, ', '), f.suggestion->>'$.origin')
         ) THEN 'settled' ELSE f.status END AS status) FROM {findings} f""",
     "duplicates": """
-        SELECT * FROM {duplicates}
-        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')
-        AND kept_id IN (SELECT sample_id FROM samples)""",
+        WITH standing AS (
+            SELECT * FROM {duplicates}
+            WHERE (batch_id, CASE kind WHEN 'semantic' THEN 'compare' ELSE 'dedupe' END) IN (
+                SELECT (batch_id, stage) FROM {visible})
+            AND kept_id IN (SELECT sample_id FROM samples))
+        SELECT d.* REPLACE (
+            coalesce(s.kept_id, d.kept_id) AS kept_id,
+            coalesce(s.group_id, d.group_id) AS group_id)
+        FROM standing d LEFT JOIN standing s ON d.kept_id = s.sample_id""",
     "kept": """
         SELECT * FROM samples
         WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')
@@ -180,7 +186,7 @@ def _visible(log: Log) -> pa.Table:
 
     Stage `objects` are the batches whose objects are known, the discarded ones too, as rejects.
     """
-    pairs = [(batch_id, stage) for stage in ("ingest", "dedupe", "embed", "select") for batch_id in log.visible(stage)]
+    pairs = [(batch_id, stage) for stage in (*STAGES, "select") for batch_id in log.visible(stage)]
     pairs += [(batch.batch_id, "objects") for batch in log.batches.values() if "ingest" in batch.committed]
     return pa.table({"batch_id": [pair[0] for pair in pairs], "stage": [pair[1] for pair in pairs]}, _VISIBLE)
 

@@ -50,6 +50,7 @@ def made_root(settings: Settings, dressed: Callable[[pa.Table], pa.Table] = lamb
         _commit(root, batch, "dedupe", made.filter(pa.compute.is_valid(made["kept_id"])), [DUPLICATES], {})
         kept = made.filter(pa.compute.is_null(made["kept_id"]))
         _commit(root, batch, "embed", kept, [vectors], {"embedded": len(kept), "model": model.name})
+        _commit(root, batch, "compare", kept.slice(0, 0), [DUPLICATES], {"semantic": 0})
 
 
 def _planned(files: pa.Table) -> pa.Table:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.dedupe import stars
-from tasks.dedupe.stars import Look, find_stars
+from tasks.dedupe.hashes import HashLook as Look
+from tasks.dedupe.stars import find_stars
 from tasks.image.phash import orientations
 
 

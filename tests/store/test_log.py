@@ -55,6 +55,13 @@ def test_next_stage__follows_the_commits(root: Root) -> None:
     assert read_log(root).batches["b"].committing is None
     assert read_log(root).batches["b"].next_stage == "embed"
     _log_of(root, ("committed", "embed"))
+    assert read_log(root).batches["b"].next_stage == "compare"
+    _log_of(root, ("committed", "compare"))
+    assert read_log(root).open_batches == []
+
+
+def test_next_stage__what_is_embedded_again_is_not_compared_again(root: Root) -> None:
+    _log_of(root, ("planned", "embed"), ("committed", "embed"))
     assert read_log(root).open_batches == []
 
 

@@ -1,0 +1,80 @@
+"""The witness: reads the thumbnails of samples that may be duplicates, once each, and says whether they are."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+from tasks.dedupe.unchanged import unchanged
+from tasks.dedupe.verify import Sight
+from tasks.image.decode import decode_thumbnail
+from tasks.store import tables
+from tasks.store.root import Root
+
+MOST_REMEMBERED = 4096
+"""Pictures that are remembered, about 100 kB each, before they are all forgotten."""
+
+
+class Seen:
+    """A sample as the witness remembers it: its thumbnail, decoded when it is first needed, and its scene."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self._thumbnail = row["thumbnail"]
+        self.sequence, self.sensor = row["sequence_id"], row["sensor_id"]
+
+    @cached_property
+    def sight(self) -> Sight | None:
+        """What it shows; None if its thumbnail cannot be decoded."""
+        try:
+            return Sight(decode_thumbnail(self._thumbnail))
+        except (TypeError, ValueError):
+            return None
+
+    def of_one_scene(self, other: "Seen") -> bool:
+        """Whether both are of one sequence or one sensor: what they share is the place, not what happens there."""
+        same_sequence = self.sequence is not None and self.sequence == other.sequence
+        return same_sequence or (self.sensor is not None and self.sensor == other.sensor)
+
+
+class ThumbnailWitness:
+    """A witness (see stars.Witness) that looks at thumbnails.
+
+    In samples of one sequence or one sensor nothing may have changed. Others have to pass `verify`; without it, that
+    they are near is enough.
+    """
+
+    def __init__(self, root: Root, verify: Callable[[Sight, Sight], bool] | None = None) -> None:
+        self.root, self.verify = root, verify
+        self.seen: dict[str, Seen] = {}
+
+    def prepare(self, ids: Iterable[str]) -> None:
+        """Read the samples that are not remembered; find the features of all where they are needed."""
+        if len(self.seen) > MOST_REMEMBERED:
+            self.seen.clear()
+        missing = sorted(set(ids) - self.seen.keys())
+        if not missing:
+            return
+        samples = tables.open_table(self.root, "samples")
+        rows = tables.lookup(samples, "sample_id", missing, ["thumbnail", "sequence_id", "sensor_id"]).to_pylist()
+        self.seen |= {row["sample_id"]: Seen(row) for row in rows}
+        if self.verify:
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                list(pool.map(_look_closely, [self.seen[row["sample_id"]] for row in rows]))
+
+    def agrees(self, new: str, kept: str) -> bool:
+        """Whether `new` repeats `kept`; what cannot be seen repeats nothing that has to be looked at."""
+        one, other = self.seen[new], self.seen[kept]
+        same_scene = one.of_one_scene(other)
+        if not same_scene and self.verify is None:
+            return True
+        if one.sight is None or other.sight is None:
+            return False
+        if same_scene or self.verify is None:
+            return unchanged(one.sight.pixels, other.sight.pixels)
+        return self.verify(one.sight, other.sight)
+
+
+def _look_closely(seen: Seen) -> None:
+    if seen.sight:
+        _ = seen.sight.features
