@@ -33,7 +33,7 @@ run: $(READY) ## curate SOURCE into ROOT and write the report
 	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)"
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY) ## lint, formatting, types
 	$(BIN)/ruff check .
