@@ -75,7 +75,9 @@ class _Measured:
             rows = list(pool.map(measure_file, (_job(file) for file in files)))
         self.rows = pa.Table.from_pylist(rows, schema=pa.schema([SAMPLES.schema.field(name) for name in columns]))
         self.thumbnails: list[bytes] = self.rows["thumbnail"].to_pylist()
-        self.sights = {name: Sight(decode_thumbnail(jpeg)) for name, jpeg in zip(self.names, self.thumbnails, strict=True)}
+        self.sights = {
+            name: Sight(decode_thumbnail(jpeg)) for name, jpeg in zip(self.names, self.thumbnails, strict=True)
+        }
 
     def places(self, chosen: Callable[[str], bool]) -> list[int]:
         """Rows of the files whose names are chosen."""

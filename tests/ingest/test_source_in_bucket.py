@@ -19,7 +19,7 @@ def bucket(s3: Buckets) -> str:
     made = s3.make()
     for key in (
         "in/a b.jpg", "in/day/c.PNG", "in/day/../d.jpg", "in//e.jpg", "in/notes.txt", "in/.hidden/f.jpg",
-        "in/day/._g.jpg", "in/root/handoff/h.jpg", "in/folder.jpg/", "input.jpg", "in/new\nline.jpg",
+        "in/day/._g.jpg", "in/dataset/handoff/h.jpg", "in/folder.jpg/", "input.jpg", "in/new\nline.jpg",
     ):  # fmt: skip
         s3.put(made, key, b"" if key.endswith("/") else b"1")
     return made
@@ -34,7 +34,7 @@ def keys(listing: Listing) -> list[str]:
 
 
 def test_list_source__a_prefix(bucket: str) -> None:
-    listing = listed(f"{bucket}/in/", f"{bucket}/in/root")
+    listing = listed(f"{bucket}/in/", f"{bucket}/in/dataset")
     assert sorted(keys(listing)) == sorted(
         ["in/a b.jpg", "in/day/c.PNG", "in/day/../d.jpg", "in//e.jpg", "in/new\nline.jpg"]
     )
@@ -54,9 +54,9 @@ def test_list_source__the_version_is_the_etag(s3: Buckets, bucket: str) -> None:
 
 def test_list_source__a_manifest_in_a_bucket_or_beside(s3: Buckets, bucket: str, tmp_path: Path) -> None:
     lines = ["# two", "a b.jpg", "day/c.PNG", f"{bucket}/in/a%20b.jpg", f"{bucket}/in//e.jpg", "gone.jpg", "notes.txt"]
-    lines += [f"{bucket}/in/root/handoff/h.jpg"]
+    lines += [f"{bucket}/in/dataset/handoff/h.jpg"]
     s3.put(bucket, "in/list.txt", "\r\n".join(lines).encode())
-    listing = listed(f"{bucket}/in/list.txt", f"{bucket}/in/root")
+    listing = listed(f"{bucket}/in/list.txt", f"{bucket}/in/dataset")
     assert sorted(keys(listing)) == ["in//e.jpg", "in/a b.jpg", "in/day/c.PNG", "in/gone.jpg"]
     assert listing.files["version"].to_pylist().count("missing") == 1
     assert listing.ignored == 1
@@ -71,11 +71,11 @@ def test_list_source__mistakes_are_told(s3: Buckets, bucket: str) -> None:
     for source, words in (
         ("s3://no-such-bucket-here/x", "There is no bucket"),
         (f"{bucket}/picture.jpg", "neither a folder nor a text"),
-        (f"{bucket}/in/root/handoff", "lies in the root"),
+        (f"{bucket}/in/dataset/handoff", "lies in the root"),
         ("s3://a:b@c/x", "credentials"),
     ):
         with pytest.raises(UsageError, match=words):
-            listed(source, f"{bucket}/in/root")
+            listed(source, f"{bucket}/in/dataset")
     with pytest.raises(UsageError, match="There is no bucket"):
         refuse_missing_source("s3://no-such-bucket-here/x")
     s3.faults.refuse = lambda method, path: (403, "AccessDenied")

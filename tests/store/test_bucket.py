@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.store import patience
-from tasks.store import s3 as connection
 from tasks.store.bucket import LARGE_BYTES, Bucket
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Entry, key_uri, read_ahead, storage_for, to_key, to_uri, write_all
@@ -62,12 +61,12 @@ def test_list_and_read__odd_keys(s3: Buckets) -> None:
 
 def test_list__below_a_prefix_without_markers_and_what_is_left_out(s3: Buckets) -> None:
     bucket = s3.make()
-    for key in ("p/a", "p/root/b", "p/rooted/c", "p/", "p/d/", "pp/e", "q"):
+    for key in ("p/a", "p/dataset/b", "p/datasets/c", "p/", "p/d/", "pp/e", "q"):
         s3.put(bucket, key, b"" if key.endswith("/") else b"1")
-    assert keys(f"{bucket}/p", f"{bucket}/p/root") == ["p/a", "p/rooted/c"]
-    assert keys(f"{bucket}/p", "s3://elsewhere/p/root") == ["p/a", "p/root/b", "p/rooted/c"]
-    assert keys(bucket) == ["p/a", "p/root/b", "p/rooted/c", "pp/e", "q"]
-    assert sorted(Bucket().names(f"{bucket}/p")) == ["a", "d", "root", "rooted"]
+    assert keys(f"{bucket}/p", f"{bucket}/p/dataset") == ["p/a", "p/datasets/c"]
+    assert keys(f"{bucket}/p", "s3://elsewhere/p/dataset") == ["p/a", "p/dataset/b", "p/datasets/c"]
+    assert keys(bucket) == ["p/a", "p/dataset/b", "p/datasets/c", "pp/e", "q"]
+    assert sorted(Bucket().names(f"{bucket}/p")) == ["a", "d", "dataset", "datasets"]
 
 
 def test_list__thousands_of_keys_in_parts(s3: Buckets) -> None:
@@ -232,60 +231,6 @@ def test_list__mistakes_are_told(s3: Buckets, answer: tuple[int, str], words: st
     with pytest.raises(UsageError, match=words) as told:
         list(Bucket().list(bucket))
     assert KEY not in str(told.value)
-
-
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Whatever is set now is what the client of this process is made with."""
-    forget()
-    monkeypatch.setattr(patience, "_answered_at", None)
-    yield monkeypatch
-    monkeypatch.undo()
-    forget()
-
-
-def forget() -> None:
-    for cached in (connection._client, connection._session, connection._region):
-        cached.cache_clear()
-
-
-def test_client__an_address_that_never_answers(fresh: pytest.MonkeyPatch) -> None:
-    fresh.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    fresh.setattr(patience, "FIRST_PATIENCE_S", 0.1)
-    with pytest.raises(UsageError, match="cannot be reached.*AWS_ENDPOINT_URL"):
-        list(Bucket().list("s3://bucket"))
-
-
-def test_client__without_credentials(s3: Buckets, fresh: pytest.MonkeyPatch) -> None:
-    bucket = s3.make()
-    s3.put(bucket, "a", b"1", ACL="public-read")
-    forget()
-    fresh.delenv("AWS_ACCESS_KEY_ID")
-    fresh.delenv("AWS_SECRET_ACCESS_KEY")
-    assert Bucket().read(f"{bucket}/a") == b"1"
-    assert connection.lance_options(bucket)["aws_skip_signature"] == "true"
-    s3.faults.refuse = lambda method, path: (403, "AccessDenied")
-    with pytest.raises(UsageError, match="no credentials for S3 were found"):
-        list(Bucket().list(bucket))
-
-
-def test_client__a_profile_that_is_not_there(fresh: pytest.MonkeyPatch) -> None:
-    fresh.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(UsageError, match="nobody"):
-        Bucket().read("s3://bucket/a")
-
-
-def test_lance_options__fresh_credentials_and_the_region_of_the_bucket(s3: Buckets, fresh: pytest.MonkeyPatch) -> None:
-    bucket = s3.make()
-    options = connection.lance_options(bucket)
-    assert (options["aws_access_key_id"], options["aws_region"]) == (KEY, "eu-central-1")
-    assert (options["aws_endpoint"], options["allow_http"]) == (s3.url, "true")
-
-    class Renewed:
-        access_key, secret_key, token = "new", "newer", "newest"
-
-    fresh.setattr(connection.credentials(), "get_frozen_credentials", Renewed)
-    assert connection.lance_options(bucket)["aws_session_token"] == "newest"
 
 
 def test_storage_for__names_what_there_is() -> None:
