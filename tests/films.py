@@ -28,11 +28,11 @@ def remade(place: Path, origin: Path, *options: str, before: tuple[str, ...] = (
 
 
 @functools.cache
-def a_film() -> bytes:
-    """An mp4 of three seconds, a key frame each second, its index first."""
+def a_film(seconds: float = 3) -> bytes:
+    """An mp4 with a key frame each second, its index first."""
     with tempfile.TemporaryDirectory() as folder:
         options = ("-pix_fmt", "yuv420p", "-g", "10", "-movflags", "+faststart")
-        return film(Path(folder) / "a.mp4", *options).read_bytes()
+        return film(Path(folder) / "a.mp4", *options, seconds=seconds).read_bytes()
 
 
 def ffmpeg(*arguments: str) -> None:

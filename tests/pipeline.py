@@ -65,7 +65,12 @@ def content(settings: Settings) -> dict[str, list[dict[str, Any]]]:
             'SELECT object_id, uri, version, "pass", content_id, outcome, reason, sample_id, batch_id FROM objects '
             "ORDER BY object_id",
         ),
-        "samples": rows(settings, "SELECT * EXCLUDE (ingested_at) FROM samples ORDER BY sample_id"),
+        "samples": rows(
+            settings,
+            f"SELECT * EXCLUDE (ingested_at) REPLACE (replace(uri, '{root.uri}', '') AS uri) FROM samples "
+            "ORDER BY sample_id",
+        ),
+        "videos": rows(settings, "SELECT * EXCLUDE (ingested_at) FROM videos ORDER BY video_id"),
         "duplicates": rows(settings, "SELECT * FROM duplicates ORDER BY sample_id"),
         "selections": rows(settings, "SELECT * EXCLUDE (created_at) FROM selections ORDER BY selection, rank"),
         **vectors,

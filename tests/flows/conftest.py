@@ -12,6 +12,7 @@ import cv2
 import pytest
 
 from tasks.store.log import read_log
+from tests.films import a_film
 from tests.flows.servers import WINNOW, Command, Done, prefect_server, processor_time
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import content, doubled_keys, opened, rows, settings_for
@@ -111,12 +112,13 @@ def winnow(server: str, tmp_path: Path) -> Command:
 
 @pytest.fixture(scope="session")
 def mess(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A source in two batches, with copies, near-copies across them, and a broken file."""
+    """A source in two batches, with copies, near-copies across them, a broken file, and a video of two frames."""
     maker = Maker(tmp_path_factory.mktemp("mess") / "source")
     maker.photographs(11)
     maker.write("a-near.jpg", jpeg(cv2.resize(photograph(9), (80, 60), interpolation=cv2.INTER_AREA)))
     maker.write("z-copy.jpg", jpeg(photograph(1)))
     maker.write("cam/00003-broken.jpg", b"\xff\xd8 no")
+    maker.write("cam/film.mp4", a_film(1.5))
     return maker.folder
 
 

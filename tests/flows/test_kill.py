@@ -19,10 +19,10 @@ from tests.flows.servers import WINNOW
 from tests.pipeline import opened, rows, settings_for
 
 NAMED = (
-    "create r/root.json", "plan.parquet", "insert batches planned ingest", "/000001.parquet", "insert gates",
-    ".samples.parquet", "insert batches committing ingest", "insert objects", "insert batches committed ingest",
-    "delete", "insert duplicates", "create choices/", "insert batches committed embed", "insert batches planned select",
-    "insert selections", "label_studio.json",
+    "create r/root.json", "plan.parquet", "insert batches planned ingest", "/000001.parquet", "insert gates", ".000-",
+    ".samples.parquet", ".videos.parquet", "insert videos", "insert batches committing ingest", "insert objects",
+    "insert batches committed ingest", "delete", "insert duplicates", "create choices/",
+    "insert batches committed embed", "insert batches planned select", "insert selections", "label_studio.json",
 )  # fmt: skip
 """Around plan, stage, gate and commit: the run is killed before the first durable operation of each name."""
 
