@@ -89,7 +89,8 @@ def _exposed_alike(target: Plane, plane: Plane, within: NDArray[np.bool_]) -> Pl
         rest = np.abs(gain * here + offset - there)
         middle = len(rest) * 7 // 10
         alike = rest <= max(float(np.partition(rest, middle)[middle]), 2.0)
-    return np.where(within, np.float32(gain) * plane + np.float32(offset), target)
+    exposed = np.clip(np.float32(gain) * plane + np.float32(offset), 0, 255)
+    return np.where(within, exposed, target)
 
 
 def _fitted(here: Plane, there: Plane) -> tuple[float, float]:

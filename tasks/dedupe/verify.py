@@ -18,7 +18,7 @@ from tasks.image.decode import Pixels
 MOST_FEATURES = 200
 INLIERS = 10
 """Features that have to lie alike."""
-COVERED = 0.75
+COVERED = 0.85
 """Share of a picture that has to lie within the one that it repeats."""
 AGREEING = 0.8
 """Share of the structure that has to be the same: copies reach 0.85 to 1, other things on one backdrop at most 0.76."""

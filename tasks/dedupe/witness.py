@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
+import pyarrow.compute as pc
+
 from tasks.dedupe.unchanged import unchanged
 from tasks.dedupe.verify import Sight
 from tasks.image.decode import decode_thumbnail
@@ -55,9 +57,10 @@ class ThumbnailWitness:
         missing = sorted(set(ids) - self.seen.keys())
         if not missing:
             return
-        samples = tables.open_table(self.root, "samples")
-        rows = tables.lookup(samples, "sample_id", missing, ["thumbnail", "sequence_id", "sensor_id"]).to_pylist()
-        self.seen |= {row["sample_id"]: Seen(row) for row in rows}
+        columns = ["thumbnail", "source_uri", "sequence_id", "sensor_id"]
+        rows = tables.lookup(tables.open_table(self.root, "samples"), "sample_id", missing, columns).to_pylist()
+        said = _metadata(self.root, [row["source_uri"] for row in rows])
+        self.seen |= {row["sample_id"]: Seen({**row, **said.get(row["source_uri"], {})}) for row in rows}
         if self.verify:
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 list(pool.map(_look_closely, [self.seen[row["sample_id"]] for row in rows]))
@@ -73,6 +76,17 @@ class ThumbnailWitness:
         if same_scene or self.verify is None:
             return unchanged(one.sight.pixels, other.sight.pixels)
         return self.verify(one.sight, other.sight)
+
+
+def _metadata(root: Root, uris: list[str]) -> dict[str, dict[str, str]]:
+    """Sequence and sensor as metadata tell them by now (as the view `samples`), where they do, by the file."""
+    dataset = tables.open_table(root, "metadata")
+    if dataset is None:
+        return {}
+    columns = ["uri", "revision", "sequence_id", "sensor_id"]
+    rows = dataset.scanner(columns=columns, filter=pc.field("uri").isin(uris)).to_table().sort_by("revision")
+    names = ("sequence_id", "sensor_id")
+    return {row["uri"]: {name: row[name] for name in names if row[name] is not None} for row in rows.to_pylist()}
 
 
 def _look_closely(seen: Seen) -> None:
