@@ -28,6 +28,10 @@ _BENIGN_JPEG = re.compile(r"extraneous bytes before marker 0x(?!d[0-79])")
 """Junk between header segments. Before a restart or end marker it means that the pixels are wrong."""
 _BROKEN_JPEG = re.compile(r"Corrupt JPEG data|Premature end")
 
+_SAYS_MORE = (b"Exif\0", b"http://ns.adobe.com/", b"MPF\0")
+"""Marks of an orientation, a time or further pictures in the header of a JPEG."""
+_PLAIN = {"Gray": "L", "YCbCr": "RGB"}
+
 pillow_heif.register_heif_opener()
 cv2.setNumThreads(1)
 
@@ -105,6 +109,29 @@ def decode_thumbnail(jpeg: bytes) -> Pixels:
 
 
 def _decode(content: bytes, max_pixels: int, short_side: int | None) -> Picture:
+    plain = _plain_jpeg(content, max_pixels, short_side) if short_side else None
+    return plain or _any_picture(content, max_pixels, short_side)
+
+
+def _plain_jpeg(content: bytes, max_pixels: int, short_side: int) -> Picture | None:
+    """A sound JPEG of grey or YCbCr whose header says nothing else; opening it with Pillow takes longer than it helps.
+
+    None for all others, the damaged ones too: they are looked at closely.
+    """
+    header = content[: content.find(b"\xff\xda")]
+    if not content.startswith(b"\xff\xd8\xff") or any(mark in header for mark in _SAYS_MORE):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+        if colours not in _PLAIN or width * height > max_pixels:
+            return None
+        pixels = simplejpeg.decode_jpeg(content, "RGB", **_quick((width, height), short_side))
+    except ValueError:
+        return None
+    return Picture(pixels, width, height, "JPEG", _PLAIN[colours], Image.Exif())
+
+
+def _any_picture(content: bytes, max_pixels: int, short_side: int | None) -> Picture:
     image = Image.open(io.BytesIO(content), formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:

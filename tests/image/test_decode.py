@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from PIL.ExifTags import Base
 
 from tasks.image.decode import Undecodable, decode, upright
 from tasks.store.reasons import Reject
@@ -86,6 +87,19 @@ def test_decode__scaled_is_the_same_picture_smaller() -> None:
     assert min(scaled.pixels.shape[:2]) >= 256
     assert scaled.pixels.size < full.pixels.size / 4
     assert (scaled.width, scaled.height) == (full.width, full.height) == (1600, 1200)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_decode__a_plain_jpeg_is_what_pillow_sees(mode: str) -> None:
+    image = Image.fromarray(photograph(3, 700, 500)).convert(mode)
+    exif = Image.Exif()
+    exif[Base.Make] = "Winnow"
+    plain = decode(saved(image, "JPEG"), max_pixels=LIMIT, short_side=256)
+    other = decode(saved(image, "JPEG", exif=exif), max_pixels=LIMIT, short_side=256)
+    assert np.array_equal(plain.pixels, other.pixels)
+    assert (plain.width, plain.height, plain.format, plain.mode) == (700, 500, "JPEG", mode)
+    assert (other.width, other.height, other.format, other.mode) == (700, 500, "JPEG", mode)
+    assert (dict(plain.exif), dict(other.exif)) == ({}, {Base.Make: "Winnow"})
 
 
 @pytest.mark.parametrize(
