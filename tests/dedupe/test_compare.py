@@ -43,7 +43,7 @@ def test_compare__parts_are_duplicates_and_other_photographs_are_not(maker: Make
     summary = curate(settings)
     assert summary.counts["semantic"] == 1
     assert [verdict.transition for verdict in summary.verdicts][-1] == "compared"
-    maker.write("part.jpg", jpeg(cut(0.7)))
+    maker.write("part.jpg", jpeg(np.ascontiguousarray(SCENE[60:, 60:])))
     assert curate(settings).counts["semantic"] == 1
     assert stars(settings) == {"most.jpg": "whole.jpg", "part.jpg": "whole.jpg"}
     kinds = rows(settings, "SELECT kind, distance FROM duplicates")
