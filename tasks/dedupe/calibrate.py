@@ -58,7 +58,7 @@ def calibrated_radius(
 
 
 def calibrated_similarities(vectors: NDArray[np.float32], scenes: list[Scene]) -> tuple[float, float]:
-    """Cosines that 1 in 100 and 1 in 100,000 unrelated pairs reach: to look closer, and to decide without looking.
+    """Cosines that 1 in 20 and 1 in 100,000 unrelated pairs reach: to look closer, and to decide without looking.
 
     True duplicates among the pairs make them larger, which is the safe side.
 
@@ -69,7 +69,7 @@ def calibrated_similarities(vectors: NDArray[np.float32], scenes: list[Scene]) -
     chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_SAMPLES)).astype(int)
     unrelated = _unrelated([scenes[place] for place in chosen])
     cosines = (vectors[chosen] @ vectors[chosen].T)[unrelated]
-    closer, decided = np.quantile(cosines, (1 - 1e-2, 1 - 1e-5))
+    closer, decided = np.quantile(cosines, (1 - 5e-2, 1 - 1e-5))
     return round(float(closer), 4), round(float(decided), 4)
 
 

@@ -12,7 +12,6 @@ from tasks.dedupe.find import PREFERENCE, as_duplicates, as_found, judged
 from tasks.dedupe.settings import DedupeSettings
 from tasks.dedupe.stars import find_stars
 from tasks.dedupe.vectors import kept_vectors
-from tasks.dedupe.verify import repeats
 from tasks.dedupe.witness import ThumbnailWitness
 from tasks.progress import advance
 from tasks.store import choices, staging, tables, views
@@ -166,7 +165,7 @@ def _compare(root: Root, samples: pa.Table, vectors: Vectors, measure: Measure, 
         return as_found(samples["sample_id"], [None] * len(ids), "semantic")
     kept = kept_vectors(root, log, measure.table, measure.mean)
     look = CosineLook(centred(vectors, measure.mean), kept.index, kept.since, measure.least)
-    witness = ThumbnailWitness(root, repeats) if verify else None
+    witness = ThumbnailWitness(root) if verify else None
     protected = frozenset(samples.filter(samples["chosen"])["sample_id"].to_pylist())
     matches = find_stars([look], ids, kept.ids, witness, stage="compare", protected=protected)
     return as_found(samples["sample_id"], matches, "semantic")

@@ -53,13 +53,13 @@ class CosineLook:
         self.fresh.add(np.ascontiguousarray(self.vectors[list(places)]))
 
     def _note(self, near: Near, similarities: Vectors, entries: NDArray[np.int64]) -> None:
-        """Note what is near, with the share of the distance that is allowed and the distance, 1 - cosine."""
+        """Note what is near, with 1 plus the share of the distance that is allowed, and the distance, 1 - cosine."""
         rows, columns = np.nonzero((similarities >= self.least) & (entries >= 0))
         distances = np.maximum(1 - similarities[rows, columns].astype(np.float64), 0)
         allowed = max(1 - self.least, 1e-6)
         found = zip(rows.tolist(), entries[rows, columns].tolist(), distances.tolist(), strict=True)
         for row, entry, distance in found:
-            near[row][entry] = (distance / allowed, distance)
+            near[row][entry] = (1 + distance / allowed, distance)
 
 
 def on_gpu(index: Any) -> Any:

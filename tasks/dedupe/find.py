@@ -33,6 +33,9 @@ from tasks.unit import unit
 REVISION = 2
 """Goes up when the code gives other duplicates for the same samples."""
 
+UNSURE = 24
+"""Bits beyond the radius in which pictures are looked at: of edits that were cut as well, most lie there."""
+
 CHOICE = "dedupe.perceptual"
 """Name of the recorded radii: {"max_distance": bits, "max_turned_distance": bits}."""
 
@@ -148,7 +151,7 @@ def _find(root: Root, samples: pa.Table, radii: tuple[int, int], log: Log, *, ve
     kept = kept_samples(root, log)
     advance("dedupe", 0, len(samples))
     looks = [
-        HashLook(unpacked(samples["phash"]), kept.phashes, radii[0], orientations),
+        HashLook(unpacked(samples["phash"]), kept.phashes, radii[0], orientations, UNSURE if verify else 0),
         HashLook(unpacked(samples["ringhash"]), kept.ringhashes, radii[1]),
     ]
     witness = ThumbnailWitness(root) if verify else None

@@ -11,6 +11,9 @@ from tasks.dedupe.stars import Near
 
 Hashes = NDArray[np.uint8]
 
+MOST_UNSURE = 2
+"""Of the samples beyond the radius, only so many are worth a look."""
+
 
 class HashLook:
     """A look (see stars.Look) that compares hashes. Exact: faiss compares all pairs."""
@@ -21,6 +24,7 @@ class HashLook:
         kept: Hashes,
         radius: int,
         versions: Callable[[Hashes], Hashes] = lambda hashes: hashes[None],
+        unsure: int = 0,
     ) -> None:
         """Look at new samples beside kept ones.
 
@@ -29,8 +33,9 @@ class HashLook:
             kept: (m, 32) uint8 of the samples that are kept already.
             radius: bits in which two hashes may differ, inclusive; -1 for none.
             versions: (n, 32) to (v, n, 32): the versions of a new sample that are compared with the kept ones.
+            unsure: bits beyond the radius in which the nearest few are worth a look at the pictures.
         """
-        self.hashes, self.radius, self.versions = hashes, radius, versions
+        self.hashes, self.radius, self.versions, self.unsure = hashes, radius, versions, unsure
         self.kept = _index(kept)
 
     def near_kept(self, start: int, stop: int) -> Near:
@@ -53,12 +58,20 @@ class HashLook:
         if self.radius < 0:
             return near
         versions = np.ascontiguousarray(self.versions(block).reshape(-1, block.shape[1]))
-        limits, distances, entries = index.range_search(versions, self.radius + 1)
+        limits, distances, entries = index.range_search(versions, self.radius + self.unsure + 1)
         rows = np.repeat(np.arange(len(versions)) % len(block), np.diff(limits.astype(np.int64)))
         for row, entry, bits in zip(rows.tolist(), entries.tolist(), distances.astype(int).tolist(), strict=True):
             if entry not in near[row] or bits < near[row][entry][1]:
-                near[row][entry] = (bits / (self.radius + 1), bits)
-        return near
+                near[row][entry] = (bits / (self.radius + 0.5), bits)
+        return {row: _without_many_unsure(entries) for row, entries in near.items()} if self.unsure else near
+
+
+def _without_many_unsure(entries: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float]]:
+    """All entries within the radius, and the nearest of the others."""
+    beyond = sorted(((*found, entry) for entry, found in entries.items() if found[0] > 1))[MOST_UNSURE:]
+    for _, _, entry in beyond:
+        del entries[entry]
+    return entries
 
 
 def _index(hashes: Hashes) -> Any:

@@ -15,7 +15,10 @@ MOST_TRIES = 5
 """Of the samples that are near, only so many are looked at, the nearest first."""
 
 Near = dict[int, dict[int, tuple[float, float]]]
-"""For each row of a block: entries that are near, with the share of what is allowed (0 to 1) and the distance."""
+"""For each row of a block: entries that are near, with the share of what is allowed and the distance.
+
+Up to 1 being near is enough; above, a witness has to look at the pictures.
+"""
 
 
 class Look(Protocol):
@@ -34,11 +37,11 @@ class Look(Protocol):
 class Witness(Protocol):
     """Looks at the pictures themselves before two samples count as duplicates."""
 
-    def prepare(self, ids: Iterable[str]) -> None:
-        """Get ready to compare these samples."""
+    def prepare(self, ids: Iterable[str], closely: Iterable[str]) -> None:
+        """Get ready to compare these samples, some of them closely."""
 
-    def agrees(self, new: str, kept: str) -> bool:
-        """Whether `new` repeats `kept`."""
+    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
+        """Whether `new` repeats `kept`; without a close look, whether nothing speaks against it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def find_stars(
         within = [look.near_each_other(start, start + len(block)) for look in looks]
         before = _nearest([look.near_kept(start, start + len(block)) for look in looks], len(block), name)
         if witness:
-            witness.prepare(_to_look_at(block, before, within))
+            witness.prepare(*_to_look_at(block, before, within))
         standing = _agreed(block, before, witness, protected)
         kept: list[int] = []
         for place, one in enumerate(block):
@@ -130,11 +133,15 @@ def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
     return list(nearest.values())[:MOST_TRIES]
 
 
-def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> set[str]:
-    """Ids of all samples that may be compared with another one."""
-    near_kept = {one for one, row in zip(block, before, strict=True) if row}
-    near_others = {block[place] for found in within for place, near in found.items() if near}
-    return near_kept | near_others | {candidate.kept_id for row in before for candidate in row}
+def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> tuple[set[str], set[str]]:
+    """Ids of all samples that may be compared with another one, and of those that may have to be closely."""
+    pairs = [(near.share, one, near.kept_id) for one, row in zip(block, before, strict=True) for near in row]
+    for found in within:
+        pairs += [
+            (share, block[place], block[other]) for place, near in found.items() for other, (share, _) in near.items()
+        ]
+    ids, closely = ({one for share, *pair in pairs if share > least for one in pair} for least in (-1, 1))
+    return ids, closely
 
 
 def _agreed(
@@ -162,4 +169,7 @@ def _among(
 
 
 def _first(one: str, candidates: list[_Candidate], witness: Witness | None) -> _Candidate | None:
-    return next((near for near in candidates if witness is None or witness.agrees(one, near.kept_id)), None)
+    return next(
+        (near for near in candidates if witness is None or witness.agrees(one, near.kept_id, closely=near.share > 1)),
+        None,
+    )

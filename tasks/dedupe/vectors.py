@@ -118,21 +118,31 @@ def _made(root: Root, log: Log, table: str, mean: Vectors, covered: list[str], m
     return KeptVectors(index, np.zeros((0, len(mean)), np.float32), Ids(everything))
 
 
-def _empty(root: Root, table: str, wanted: pa.Array, mean: Vectors) -> Any:
-    """An index for so many vectors, with its cells trained on some of them."""
+def index_for(count: int, some: Vectors) -> Any:
+    """An empty index for so many vectors; its cells, if it has any, are made for `some` of them."""
     import faiss
 
-    if len(wanted) <= EXACT_UP_TO:
-        return faiss.IndexFlatIP(len(mean))
-    cells = int(4 * len(wanted) ** 0.5)
-    index: Any = faiss.index_factory(len(mean), f"IVF{cells},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    dimensions = some.shape[1]
+    if count <= EXACT_UP_TO:
+        return faiss.IndexFlatIP(dimensions)
+    index: Any = faiss.index_factory(dimensions, f"IVF{_cells(count)},SQfp16", faiss.METRIC_INNER_PRODUCT)
     index.by_residual = False
-    places = np.linspace(0, len(wanted) - 1, min(len(wanted), cells * _ROWS_A_CELL)).astype(np.int64)
-    _, some = _gathered(_vectors(root, table, wanted.take(pa.array(places)), mean), len(mean))
     index.cp.niter, index.cp.max_points_per_centroid = 10, _ROWS_A_CELL
     index.train(some)
     index.nprobe = CELLS_SEARCHED
     return index
+
+
+def _empty(root: Root, table: str, wanted: pa.Array, mean: Vectors) -> Any:
+    """An index for the vectors of the wanted samples, of which some thousands are read for its cells."""
+    few = 0 if len(wanted) <= EXACT_UP_TO else min(len(wanted), _cells(len(wanted)) * _ROWS_A_CELL)
+    places = np.linspace(0, len(wanted) - 1, few).astype(np.int64)
+    _, some = _gathered(_vectors(root, table, wanted.take(pa.array(places)), mean), len(mean))
+    return index_for(len(wanted), some)
+
+
+def _cells(count: int) -> int:
+    return int(4 * count**0.5)
 
 
 def _vectors(root: Root, table: str, wanted: pa.Array, mean: Vectors) -> Iterator[tuple[pa.Array, Vectors]]:

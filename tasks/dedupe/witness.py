@@ -1,7 +1,7 @@
 """The witness: reads the thumbnails of samples that may be duplicates, once each, and says whether they are."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tasks.dedupe.unchanged import unchanged
-from tasks.dedupe.verify import Sight
+from tasks.dedupe.verify import Sight, repeats
 from tasks.image.decode import decode_thumbnail
 from tasks.store import tables
 from tasks.store.root import Root
@@ -42,40 +42,41 @@ class Seen:
 class ThumbnailWitness:
     """A witness (see stars.Witness) that looks at thumbnails.
 
-    In samples of one sequence or one sensor nothing may have changed. Others have to pass `verify`; without it, that
-    they are near is enough.
+    In samples of one sequence or one sensor nothing may have changed; others have to pass `verify.repeats` where a
+    close look is asked for.
     """
 
-    def __init__(self, root: Root, verify: Callable[[Sight, Sight], bool] | None = None) -> None:
-        self.root, self.verify = root, verify
+    def __init__(self, root: Root) -> None:
+        self.root = root
         self.seen: dict[str, Seen] = {}
 
-    def prepare(self, ids: Iterable[str]) -> None:
-        """Read the samples that are not remembered; find the features of all where they are needed."""
+    def prepare(self, ids: Iterable[str], closely: Iterable[str]) -> None:
+        """Read the samples that are not remembered; find the features of those to look at closely."""
         if len(self.seen) > MOST_REMEMBERED:
             self.seen.clear()
         missing = sorted(set(ids) - self.seen.keys())
-        if not missing:
-            return
-        columns = ["thumbnail", "source_uri", "sequence_id", "sensor_id"]
-        rows = tables.lookup(tables.open_table(self.root, "samples"), "sample_id", missing, columns).to_pylist()
-        said = _metadata(self.root, [row["source_uri"] for row in rows])
-        self.seen |= {row["sample_id"]: Seen({**row, **said.get(row["source_uri"], {})}) for row in rows}
-        if self.verify:
-            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                list(pool.map(_look_closely, [self.seen[row["sample_id"]] for row in rows]))
+        if missing:
+            self._read(missing)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(_look_closely, [self.seen[one] for one in closely]))
 
-    def agrees(self, new: str, kept: str) -> bool:
+    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
         """Whether `new` repeats `kept`; what cannot be seen repeats nothing that has to be looked at."""
         one, other = self.seen[new], self.seen[kept]
         same_scene = one.of_one_scene(other)
-        if not same_scene and self.verify is None:
+        if not same_scene and not closely:
             return True
         if one.sight is None or other.sight is None:
             return False
-        if same_scene or self.verify is None:
+        if same_scene:
             return unchanged(one.sight.pixels, other.sight.pixels)
-        return self.verify(one.sight, other.sight)
+        return repeats(one.sight, other.sight)
+
+    def _read(self, ids: list[str]) -> None:
+        columns = ["thumbnail", "source_uri", "sequence_id", "sensor_id"]
+        rows = tables.lookup(tables.open_table(self.root, "samples"), "sample_id", ids, columns).to_pylist()
+        said = _metadata(self.root, [row["source_uri"] for row in rows])
+        self.seen |= {row["sample_id"]: Seen({**row, **said.get(row["source_uri"], {})}) for row in rows}
 
 
 def _metadata(root: Root, uris: list[str]) -> dict[str, dict[str, str]]:

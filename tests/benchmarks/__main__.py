@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks.benchmark import Result, Skipped
 
-NAMES = ("ingest", "videos", "peers", "embed", "diversity", "coverage", "edits", "memory", "growth")
+NAMES = ("ingest", "videos", "peers", "embed", "diversity", "coverage", "edits", "duplicates", "memory", "growth")
 ROW = "{:<58} {:>10} {:>8} {:>8}  {}"
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from tasks.dedupe.calibrate import ENOUGH_SAMPLES
 from tasks.dedupe.compare import measure_of
 from tasks.dedupe.cosines import CosineLook, centred
-from tasks.dedupe.find import calibrate
+from tasks.dedupe.find import UNSURE, calibrate
 from tasks.dedupe.hashes import HashLook
 from tasks.dedupe.kept import unpacked
 from tasks.dedupe.stars import Look, Witness, find_stars
@@ -55,8 +55,9 @@ def measured(place: Path) -> Iterator[Result]:
         peer = f"imagededup PHash {_told(theirs)}"
     except Skipped as reason:
         theirs, peer = {}, str(reason)
-    by_hash = _by_hash(known, edited)
-    yield _result("by hashes alone", by_hash, 0.85, peer)
+    yield _result("by hashes alone", _by_hash(known, edited, None), 0.85, peer)
+    by_hash = _by_hash(known, edited, _Witness(known, edited))
+    yield _result("by hashes and looking", by_hash, 0.9, peer)
     models: dict[str, Callable[[list[bytes]], Vectors]] = {"defaults without weights": described}
     models["defaults with MobileNetV2"] = _network
     for name, vectors_of in models.items():
@@ -87,24 +88,24 @@ class _Witness(Witness):
     def __init__(self, *measured: _Measured) -> None:
         self.sights = {name: sight for one in measured for name, sight in one.sights.items()}
 
-    def prepare(self, ids: Any) -> None:
+    def prepare(self, ids: Any, closely: Any) -> None:
         """All of them are at hand."""
 
-    def agrees(self, new: str, kept: str) -> bool:
-        return repeats(self.sights[new], self.sights[kept])
+    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
+        return not closely or repeats(self.sights[new], self.sights[kept])
 
 
-def _by_hash(known: _Measured, edited: _Measured) -> Matches:
+def _by_hash(known: _Measured, edited: _Measured, witness: Witness | None) -> Matches:
     settled = calibrate(known.rows)
 
     def looks(rows: pa.Table) -> list[Look]:
         pairs = [[unpacked(one[name]) for one in (rows, known.rows)] for name in ("phash", "ringhash")]
         return [
-            HashLook(*pairs[0], settled["max_distance"], orientations),
+            HashLook(*pairs[0], settled["max_distance"], orientations, UNSURE if witness else 0),
             HashLook(*pairs[1], settled["max_turned_distance"]),
         ]
 
-    return _a_kind_at_a_time(edited, known, lambda places: looks(edited.rows.take(places)), None)
+    return _a_kind_at_a_time(edited, known, lambda places: looks(edited.rows.take(places)), witness)
 
 
 def _by_vectors(

@@ -1,7 +1,7 @@
 """A root as it is after many files were committed, made without reading any: rows straight through the store."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tasks.ingest.source import list_source
 from tasks.store import plans, tables
 from tasks.store.commit import Resolved, commit
 from tasks.store.ids import make_id, object_id
+from tasks.store.log import STAGES
 from tasks.store.root import Root, open_root
 from tasks.store.schema import DUPLICATES, OBJECTS, SAMPLES, embeddings
 from tasks.store.table import Table
@@ -39,18 +40,32 @@ def made_root(settings: Settings, dressed: Callable[[pa.Table], pa.Table] = lamb
     """
     root = open_root(settings.root_uri, create=True)
     files = list_source(settings.source_uri, settings.ingest.include, leave_out=root.uri).files
-    model = choose_model(root.uri, settings.embed)
-    vectors = embeddings(model.table.removeprefix("embeddings_"), model.dimensions)
     for start in range(0, len(files), settings.ingest.batch_size):
-        planned = _planned(files.slice(start, settings.ingest.batch_size))
-        batch = plans.add_batch(root, settings.source_uri, planned, settings.frozen())
-        made = dressed(_made(planned, batch, model.name))
-        counts = {"sample": len(planned), "copy": 0, "reject": 0, "deferred": 0, "rejects": {}, "deferrals": {}}
-        _commit(root, batch, "ingest", made, [SAMPLES, OBJECTS], counts)
-        _commit(root, batch, "dedupe", made.filter(pa.compute.is_valid(made["kept_id"])), [DUPLICATES], {})
-        kept = made.filter(pa.compute.is_null(made["kept_id"]))
-        _commit(root, batch, "embed", kept, [vectors], {"embedded": len(kept), "model": model.name})
-        _commit(root, batch, "compare", kept.slice(0, 0), [DUPLICATES], {"semantic": 0})
+        for _ in made_batch(settings, files.slice(start, settings.ingest.batch_size), dressed):
+            pass
+
+
+def made_batch(
+    settings: Settings, files: pa.Table, dressed: Callable[[pa.Table], pa.Table], stages: Sequence[str] = STAGES
+) -> Iterator[str]:
+    """Plan files (uri, version, byte_size) as one batch, and commit made rows for some stages; its id after each."""
+    root = open_root(settings.root_uri, create=True)
+    model = choose_model(root.uri, settings.embed)
+    planned = _planned(files)
+    batch = plans.add_batch(root, settings.source_uri, planned, settings.frozen())
+    made = dressed(_made(planned, batch, model.name))
+    counts = {"sample": len(planned), "copy": 0, "reject": 0, "deferred": 0, "rejects": {}, "deferrals": {}}
+    kept = made.filter(pa.compute.is_null(made["kept_id"]))
+    vectors = embeddings(model.table.removeprefix("embeddings_"), model.dimensions)
+    written: dict[str, tuple[pa.Table, list[Table], dict[str, Any]]] = {
+        "ingest": (made, [SAMPLES, OBJECTS], counts),
+        "dedupe": (made.filter(pa.compute.is_valid(made["kept_id"])), [DUPLICATES], {}),
+        "embed": (kept, [vectors], {"embedded": len(kept), "model": model.name}),
+        "compare": (kept.slice(0, 0), [DUPLICATES], {"semantic": 0}),
+    }
+    for stage in stages:
+        _commit(root, batch, stage, *written[stage])
+        yield batch
 
 
 def _planned(files: pa.Table) -> pa.Table:

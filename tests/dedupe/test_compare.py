@@ -185,7 +185,7 @@ def test_measure_of__unrelated_vectors_are_hardly_ever_as_near() -> None:
     measure = measure_of(made, nowhere, {"name": "m", "architecture": "a"})
     less = centred(made, np.array(measure["mean"], np.float32))
     cosines = (less @ less.T)[np.triu_indices(1500, 1)]
-    assert abs((cosines >= measure["closer"]).mean() - 1e-2) < 1e-3
+    assert abs((cosines >= measure["closer"]).mean() - 5e-2) < 2e-3
     assert (cosines >= measure["decided"]).mean() < 2e-5
 
 
