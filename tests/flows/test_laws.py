@@ -97,11 +97,13 @@ def test_pay_for_what_is_new__one_more_file_reads_one_file(
     curate(settings)
     maker.photographs(1, first=100)
     read: list[int] = []
-    from tasks.ingest import shard
+    from tasks.ingest import measure_shard
 
-    real = shard.run_isolated
+    real = measure_shard.run_isolated
     monkeypatch.setattr(
-        shard, "run_isolated", lambda work, jobs, **limits: (read.append(len(jobs)), real(work, jobs, **limits))[1]
+        measure_shard,
+        "run_isolated",
+        lambda work, jobs, **limits: (read.append(len(jobs)), real(work, jobs, **limits))[1],
     )
     assert curate(settings).counts["sample"] == 1
     assert read == [1]

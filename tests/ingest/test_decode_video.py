@@ -162,7 +162,8 @@ def test_decoding__of_too_many_pixels_or_bytes(tmp_path: Path, clip: Path) -> No
     large = film(tmp_path / "large.mp4", "-c:v", "libx264", "-preset", "ultrafast", source=size, seconds=0.4)
     with pytest.raises(Undecodable) as refused:
         decoded(large, max_memory=512 * 10**6)
-    assert refused.value.reason == Reject.MEMORY_LIMIT
+    assert refused.value.reason in (Reject.MEMORY_LIMIT, Reject.DAMAGED)  # ffmpeg does not always say what it lacked
+    assert len(decoded(large)[0]) == 1
 
 
 def instead(place: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
