@@ -43,9 +43,9 @@ def test_run__then_nothing_new_then_one_more(winnow: Command, server: str, maker
     told = first.json
     assert told["objects"] == {"listed": 15, "ignored": 1, "known": 0, "new": 14}
     assert told["outcomes"] == {"sample": 13, "copy": 0, "video": 0, "reject": 1, "deferred": 0, "held": 0}
-    assert (told["rejects"], told["duplicates"]) == ({"not_an_image": 1}, {"perceptual": 1})
+    assert (told["rejects"], told["duplicates"]) == ({"not_an_image": 1}, {"perceptual": 1, "semantic": 0})
     assert (told["embedded"], told["selected"]) == (12, 5)
-    assert (told["gates"], told["held"]) == ({"pass": 4, "warn": 0, "hold": 0}, [])
+    assert (told["gates"], told["held"]) == ({"pass": 5, "warn": 0, "hold": 0}, [])
     assert set(told["seconds"]) >= {"ingest", "dedupe", "embed", "select", "gate"}
     assert Path(told["report"]).is_file()
 
