@@ -17,8 +17,11 @@ MOST_TRIES = 5
 Near = dict[int, dict[int, tuple[float, float]]]
 """For each row of a block: entries that are near, with the share of what is allowed and the distance.
 
-Up to 1 being near is enough; above, a witness has to look at the pictures.
+Without a witness up to 1 is near enough; beyond is what only a witness can tell.
 """
+
+CERTAIN = 0.5
+"""Share of what is allowed up to which there is nothing to look closely at."""
 
 
 class Look(Protocol):
@@ -40,8 +43,8 @@ class Witness(Protocol):
     def prepare(self, ids: Iterable[str], closely: Iterable[str]) -> None:
         """Get ready to compare these samples, some of them closely."""
 
-    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
-        """Whether `new` repeats `kept`; without a close look, whether nothing speaks against it."""
+    def agrees(self, new: str, kept: str, share: float) -> bool:
+        """Whether `new` repeats `kept`, which is near by this share of what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: li
         pairs += [
             (share, block[place], block[other]) for place, near in found.items() for other, (share, _) in near.items()
         ]
-    ids, closely = ({one for share, *pair in pairs if share > least for one in pair} for least in (-1, 1))
+    ids, closely = ({one for share, *pair in pairs if share > least for one in pair} for least in (-1, CERTAIN))
     return ids, closely
 
 
@@ -170,6 +173,6 @@ def _among(
 
 def _first(one: str, candidates: list[_Candidate], witness: Witness | None) -> _Candidate | None:
     return next(
-        (near for near in candidates if witness is None or witness.agrees(one, near.kept_id, closely=near.share > 1)),
+        (near for near in candidates if witness is None or witness.agrees(one, near.kept_id, near.share)),
         None,
     )

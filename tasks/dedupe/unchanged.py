@@ -96,7 +96,7 @@ def _exposed_alike(target: Plane, plane: Plane, within: NDArray[np.bool_]) -> Pl
 def _fitted(here: Plane, there: Plane) -> tuple[float, float]:
     """Gain and offset that take one to the other with the least squared error; the gain within what cameras do."""
     spread = float(here.var())
-    covariance = float(here @ there) / len(here) - float(here.mean()) * float(there.mean())
+    covariance = float((here * there).mean()) - float(here.mean()) * float(there.mean())
     gain = float(np.clip(covariance / spread, *_GAINS)) if spread > _NOISE else 1.0
     return gain, float(there.mean()) - gain * float(here.mean())
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from tasks.dedupe.stars import CERTAIN
 from tasks.dedupe.unchanged import unchanged
 from tasks.dedupe.verify import Sight, repeats
 from tasks.image.decode import decode_thumbnail
@@ -42,8 +43,8 @@ class Seen:
 class ThumbnailWitness:
     """A witness (see stars.Witness) that looks at thumbnails.
 
-    In samples of one sequence or one sensor nothing may have changed; others have to pass `verify.repeats` where a
-    close look is asked for.
+    In samples of one sequence or one sensor nothing may have changed; others have to pass `verify.repeats` unless it is
+    certain that they do.
     """
 
     def __init__(self, root: Root) -> None:
@@ -60,17 +61,17 @@ class ThumbnailWitness:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             list(pool.map(_look_closely, [self.seen[one] for one in closely]))
 
-    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
+    def agrees(self, new: str, kept: str, share: float) -> bool:
         """Whether `new` repeats `kept`; what cannot be seen repeats nothing that has to be looked at."""
         one, other = self.seen[new], self.seen[kept]
         same_scene = one.of_one_scene(other)
-        if not same_scene and not closely:
+        if not same_scene and share <= CERTAIN:
             return True
         if one.sight is None or other.sight is None:
             return False
         if same_scene:
             return unchanged(one.sight.pixels, other.sight.pixels)
-        return repeats(one.sight, other.sight)
+        return repeats(one.sight, other.sight, likely=share <= 1)
 
     def _read(self, ids: list[str]) -> None:
         columns = ["thumbnail", "source_uri", "sequence_id", "sensor_id"]

@@ -18,7 +18,7 @@ from tasks.dedupe.cosines import CosineLook, centred
 from tasks.dedupe.find import UNSURE, calibrate
 from tasks.dedupe.hashes import HashLook
 from tasks.dedupe.kept import unpacked
-from tasks.dedupe.stars import Look, Witness, find_stars
+from tasks.dedupe.stars import CERTAIN, Look, Witness, find_stars
 from tasks.dedupe.verify import Sight, repeats
 from tasks.embed import backbone
 from tasks.embed.vectors import described, embedded
@@ -91,8 +91,8 @@ class _Witness(Witness):
     def prepare(self, ids: Any, closely: Any) -> None:
         """All of them are at hand."""
 
-    def agrees(self, new: str, kept: str, *, closely: bool) -> bool:
-        return not closely or repeats(self.sights[new], self.sights[kept])
+    def agrees(self, new: str, kept: str, share: float) -> bool:
+        return share <= CERTAIN or repeats(self.sights[new], self.sights[kept], likely=share <= 1)
 
 
 def _by_hash(known: _Measured, edited: _Measured, witness: Witness | None) -> Matches:

@@ -55,3 +55,18 @@ def test_repeats__what_has_no_structure_repeats_nothing() -> None:
     wall = sight(np.full((300, 400, 3), 120, np.uint8))
     assert not repeats(wall, wall)
     assert not repeats(wall, sight(KEPT))
+
+
+def test_repeats__what_is_likely_a_copy_may_be_written_on() -> None:
+    written = sight(cv2.putText(KEPT.copy(), "sold", (200, 200), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (255, 255, 255), 4))
+    assert repeats(written, sight(KEPT), likely=True)
+    assert not repeats(written, sight(KEPT))
+
+
+def test_repeats__things_of_one_shape_do_not_however_likely() -> None:
+    pictures = []
+    for seed in (1, 2):
+        picture = np.full((400, 300, 3), 200, np.uint8)
+        picture[40:360, 80:220] = cv2.resize(_photograph("gravel" if seed == 1 else "grass"), (140, 320)) // 2
+        pictures.append(sight(picture))
+    assert not repeats(*pictures, likely=True)
