@@ -39,6 +39,9 @@ _PIPE_BYTES = 2**20
 _LONGEST_SIDE = 65_000
 """Pixels: where JPEG ends."""
 
+_STOPPED = 255
+"""Exit code of ffmpeg if it was asked to end: what it gave is not all there is."""
+
 _OUT_OF_MEMORY = ("Cannot allocate memory", "get_buffer() failed", "Resource temporarily unavailable")
 """What ffmpeg says, a memory limit among its limits, when it gets no more; the last for its threads."""
 
@@ -93,19 +96,19 @@ class Film:
         Raises:
             Undecodable: a limit was reached, or there is no frame.
             Died: something else ended ffmpeg.
+            WinnowError: it was asked to end, as by Ctrl-C, or it could not be started.
         """
         _, status, used = os.wait4(self._process.pid, 0)
         code = self._process.returncode = os.waitstatus_to_exitcode(status)
         self._listener.join()
-        complaints = self._log.complaints()
-        told = "; ".join(complaints)[:500]
+        told = "; ".join(self._log.complaints())[:500]
         if code == -signal.SIGXCPU or used.ru_utime + used.ru_stime >= self._settings.max_cpu_s:
             raise Undecodable(Reject.CPU_LIMIT, f"more than {self._settings.max_cpu_s} s")
         if code in (limited.NOT_STARTED, 126, 127):
             raise WinnowError(f"ffmpeg cannot be started ({told or code}); `winnow doctor` looks into it.")
         if code < 0:
             raise Died(signal.Signals(-code).name)
-        if any("received signal" in words for words in complaints):
+        if code == _STOPPED and self._log.was_stopped:
             raise WinnowError("ffmpeg was told to stop; run the same command again to go on.")
         if code and any(words in told for words in _OUT_OF_MEMORY):
             raise Undecodable(Reject.MEMORY_LIMIT, told)

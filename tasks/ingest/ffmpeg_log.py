@@ -88,6 +88,7 @@ class Log:
         self._stream: str | None = None
         self._complaints: Counter[str] = Counter()
         self.frames_read: int | None = None
+        self.was_stopped = False
 
     def listen(self, stderr: BinaryIO) -> None:
         """Take in every line, however many there are; only a few are kept."""
@@ -116,6 +117,8 @@ class Log:
             plain = re.sub(r"\b(0x[0-9a-f]+|\d+)\b", "N", words)  # the same complaint of another block or packet
             if plain in self._complaints or len(self._complaints) < _MOST_COMPLAINTS:
                 self._complaints[plain] += 1
+        elif words.startswith("Exiting normally, received signal ") and not who:
+            self.was_stopped = True
         elif not self._opened.is_set():
             self._read_header(who, words)
         elif self._stream and words.startswith(f"  Input stream #0:{self._stream} (video): "):

@@ -32,7 +32,8 @@ JUDGED = [
 ]  # fmt: skip
 """What the gate sees of an object, and of a frame, which goes by its sample_id and has the outcome `frame`."""
 
-_TAKEN = pa.array(["sample", "video"])
+_TABLES = {"sample": SAMPLES, "video": VIDEOS}
+"""Where the bytes of an outcome are known from."""
 
 
 @unit("gather ingest")
@@ -92,9 +93,9 @@ def _resolved(root: Root, batch: str, columns: list[str]) -> pa.Table:
     Beside the columns asked for they have `shard` and `row`, where each was staged, and `is_still`.
     """
     rows = pa.concat_tables(map(_placed, staging.read_all(root, _shards(root, batch), columns), itertools.count()))
-    taken = pc.is_in(rows["outcome"], value_set=_TAKEN)
+    taken = pc.is_in(rows["outcome"], value_set=pa.array(list(_TABLES)))
     firsts = tables.drop_repeated(rows.filter(taken), "content_id")
-    known = pa.concat_arrays([_existing(root, table, firsts["content_id"]) for table in (SAMPLES, VIDEOS)])
+    known = pa.concat_arrays([_existing(root, table, firsts, kind) for kind, table in _TABLES.items()])
     new = firsts.filter(pc.invert(pc.is_in(firsts["content_id"], value_set=known)))["object_id"].combine_chunks()
     copy = pc.and_(taken, pc.invert(pc.is_in(rows["object_id"], value_set=new)))
     rows = rows.append_column("is_still", pc.equal(rows["outcome"], "sample"))
@@ -107,8 +108,10 @@ def _placed(rows: pa.Table, shard: int) -> pa.Table:
     return rows.append_column("shard", shards).append_column("row", pa.array(range(len(rows)), pa.int32()))
 
 
-def _existing(root: Root, table: Table, content_ids: pa.ChunkedArray) -> pa.Array:
-    dataset = tables.open_table(root, table.name)
+def _existing(root: Root, table: Table, rows: pa.Table, kind: str) -> pa.Array:
+    """Which rows of the kind have bytes that the table has."""
+    content_ids = rows.filter(pc.equal(rows["outcome"], kind))["content_id"]
+    dataset = tables.open_table(root, table.name) if len(content_ids) else None
     return tables.existing(dataset, table.key, content_ids) if dataset else pa.array([], pa.string())
 
 

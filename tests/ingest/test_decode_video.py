@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tasks.image.decode import Undecodable
 from tasks.ingest import decode_video
 from tasks.ingest.decode_video import Died, decoding, ffmpeg_program
 from tasks.ingest.settings import VideoSettings
+from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.reasons import Reject
 from tests.films import RED_AND_BLUE, a_film, film, remade
 
@@ -186,9 +188,21 @@ def test_decoding__that_dies(clip: Path, tmp_path: Path, monkeypatch: pytest.Mon
         decoded(clip)
 
 
-def test_decoding__that_stands_still(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.store.errors import Unreachable
+def test_decoding__that_is_told_to_stop_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    """Ctrl-C reaches ffmpeg too; half a video must not pass for a whole one."""
+    place = film(tmp_path / "a.mkv", "-c:v", "ffv1", source="testsrc2=s=640x480:r=10", seconds=20)
+    with open(place, "rb") as file, decoding(file, VideoSettings(every_s=0.1), 1) as frames:
+        taken = frames.frames(10**6)
+        next(taken)
+        frames._process.send_signal(signal.SIGINT)
+        time.sleep(1)  # it looks for signals twice a second
+        left = sum(1 for _ in taken)
+        assert left < 199
+        with pytest.raises(WinnowError, match="told to stop"):
+            frames.finish(1 + left)
 
+
+def test_decoding__that_stands_still(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_video, "STILL_S", 0.3)
     instead(tmp_path / "wait", "exec sleep 60", monkeypatch)
     with pytest.raises(Unreachable, match="stood still"):
