@@ -10,6 +10,7 @@ from flows import curate as flow
 from tasks.dedupe import vectors
 from tasks.dedupe.compare import CHOICE, CLOSER_DESCRIBED, measure_of
 from tasks.dedupe.cosines import centred
+from tasks.dedupe.recalibrate import recalibrate
 from tasks.dedupe.vectors import kept_vectors
 from tasks.ingest.example import PHOTOGRAPHS, _photograph
 from tasks.store import choices, tables
@@ -203,3 +204,23 @@ def test_measure__is_settled_by_the_first_large_batch(
             before = choice
     assert choice == before
     assert choice["model"] == "descriptor-1"
+
+
+def test_recalibrate__sets_hashes_and_embeddings_anew(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.dedupe.recalibrate.ENOUGH_SAMPLES", 6)
+    settings = settings_for(maker.folder, tmp_path / "root", **OFF)
+    maker.photographs(6)
+    curate(settings)
+    before, after = recalibrate(opened(settings), "another camera")
+    assert before == {"dedupe.perceptual": None, CHOICE: None}
+    assert {key: type(value) for key, value in after[CHOICE].items()} == {
+        "model": str,
+        "closer": float,
+        "decided": float,
+    }
+    assert len(choices.recall(opened(settings), CHOICE)["mean"]) == 336
+    assert after["dedupe.perceptual"] == choices.recall(opened(settings), "dedupe.perceptual")
+    maker.photographs(3, first=10)
+    assert curate(settings).counts["sample"] == 3
