@@ -27,10 +27,8 @@ def recalibrate(root: Root, note: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if len(samples) < ENOUGH_SAMPLES:
         raise UsageError(f"Only {len(samples)} samples: {ENOUGH_SAMPLES} are needed to calibrate.")
     after: dict[str, Any] = {find.CHOICE: find.calibrate(samples)}
-    model: Any = choices.recall(root, compare.MODEL_CHOICE)
-    embedded = (
-        _drawn(root, "SELECT sample_id FROM embeddings WHERE model = $model", model=model["name"]) if model else ()
-    )
+    model: Any = choices.recall(root, compare.MODEL_CHOICE) or {"name": None}
+    embedded = _drawn(root, "SELECT sample_id FROM embeddings WHERE model = $model", model=model["name"])
     if len(embedded) >= ENOUGH_SAMPLES:
         dataset = tables.open_table(root, model["table"])
         vectors = tables.lookup(dataset, "sample_id", embedded["sample_id"].to_pylist(), ["vector"])["vector"]
