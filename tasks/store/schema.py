@@ -77,7 +77,7 @@ SAMPLES = Table(
         Column("saturation", pa.float32(), "mean of HSV saturation, 0 grey to 1"),
         Column("phash", pa.binary(32), "256 signs of low DCT frequencies (see tasks/image/phash.py)"),
         Column("ringhash", pa.binary(32), "256 bits that no rotation changes (see tasks/image/ringhash.py)"),
-        Column("thumbnail", pa.binary(), "JPEG of the upright picture"),
+        Column("thumbnail", pa.binary(), "JPEG of the upright picture", compressed=True),
         Column("batch_id", TEXT, "batch that brought it"),
         Column("ingested_at", TIME, "when it was committed"),
     ),

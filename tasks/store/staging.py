@@ -57,7 +57,7 @@ def write_rows(root: Root, uri: str, rows: pa.Table) -> None:
 def write_parts(root: Root, uri: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
     """Write rows that come in parts, each encoded while the next is made; the file appears whole, after the last."""
     sink = pa.BufferOutputStream()
-    encoding = {"compression": "lz4", "use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
+    encoding = {"compression": "none", "use_dictionary": False, "write_statistics": False, "write_page_checksum": True}
     with pq.ParquetWriter(sink, schema, **encoding) as writer:
         for part in parts:
             writer.write_table(part)

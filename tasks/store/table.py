@@ -9,15 +9,17 @@ TIME = pa.timestamp("us", tz="UTC")
 JSON = pa.string()
 
 UNENFORCED_KEY = {"lance-schema:unenforced-primary-key": "true"}
+AS_IT_IS = {"lance-encoding:compression": "none"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Arrow type and what it holds, with its unit."""
+    """One column: its Arrow type and what it holds, with its unit; `compressed` where its values are already."""
 
     name: str
     type: pa.DataType
     doc: str
+    compressed: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,4 +39,4 @@ class Table:
     def _field(self, column: Column) -> pa.Field:
         if column.name == self.key:
             return pa.field(column.name, column.type, nullable=False, metadata=UNENFORCED_KEY)
-        return pa.field(column.name, column.type)
+        return pa.field(column.name, column.type, metadata=AS_IT_IS if column.compressed else None)
