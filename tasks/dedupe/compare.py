@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.dedupe.calibrate import ENOUGH_SAMPLES, calibrated_similarities, scenes_of
-from tasks.dedupe.cosines import CosineLook, Vectors, centred
+from tasks.dedupe.cosines import NEIGHBOURS, CosineLook, Vectors, centred
 from tasks.dedupe.find import PREFERENCE, as_duplicates, as_found, judged
 from tasks.dedupe.settings import DedupeSettings
 from tasks.dedupe.stars import find_stars
@@ -167,5 +167,5 @@ def _compare(root: Root, samples: pa.Table, vectors: Vectors, measure: Measure, 
     look = CosineLook(centred(vectors, measure.mean), kept.index, kept.since, measure.least)
     witness = ThumbnailWitness(root) if verify else None
     protected = frozenset(samples.filter(samples["chosen"])["sample_id"].to_pylist())
-    matches = find_stars([look], ids, kept.ids, witness, stage="compare", protected=protected)
+    matches = find_stars([look], ids, kept.ids, witness, stage="compare", tries=NEIGHBOURS, protected=protected)
     return as_found(samples["sample_id"], matches, "semantic")

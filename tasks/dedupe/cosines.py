@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.dedupe.stars import MOST_TRIES, Near
+from tasks.dedupe.stars import Near
 
 Vectors = NDArray[np.float32]
+
+NEIGHBOURS = 3
+"""Of the samples that are near, only so many are compared: each costs a look, and more than these find hardly more."""
 
 
 class CosineLook:
@@ -35,7 +38,7 @@ class CosineLook:
         near: Near = defaultdict(dict)
         for index, first in ((self.kept, 0), (self.fresh, self.kept.ntotal)):
             if index.ntotal:
-                similarities, entries = index.search(self.vectors[start:stop], min(MOST_TRIES, index.ntotal))
+                similarities, entries = index.search(self.vectors[start:stop], min(NEIGHBOURS, index.ntotal))
                 self._note(near, similarities, np.where(entries < 0, -1, entries + first))
         return near
 

@@ -12,7 +12,7 @@ BLOCK = 512
 """Samples compared at a time: bounds the memory of a burst in which all are alike."""
 
 MOST_TRIES = 5
-"""Of the samples that are near, only so many are looked at, the nearest first."""
+"""Of the kept samples that are near, so many are looked at where nothing else is said."""
 
 Near = dict[int, dict[int, tuple[float, float]]]
 """For each row of a block: entries that are near, with the share of what is allowed and the distance.
@@ -71,6 +71,7 @@ def find_stars(
     witness: Witness | None = None,
     *,
     stage: str = "dedupe",
+    tries: int = MOST_TRIES,
     protected: frozenset[str] = frozenset(),
 ) -> list[Match | None]:
     """Compare new samples, best first, with what is kept already and with each other.
@@ -85,6 +86,7 @@ def find_stars(
         kept_ids: m ids of samples that are kept already; none of them is dethroned.
         witness: without one, nearness is enough.
         stage: whose progress is told.
+        tries: of the kept samples that are near, only so many are looked at, the nearest first.
         protected: new samples that are kept whatever they are near.
 
     Returns:
@@ -99,13 +101,13 @@ def find_stars(
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
         within = [look.near_each_other(start, start + len(block)) for look in looks]
-        before = _nearest([look.near_kept(start, start + len(block)) for look in looks], len(block), name)
+        before = _nearest([look.near_kept(start, start + len(block)) for look in looks], len(block), name, tries)
         if witness:
             witness.prepare(*_to_look_at(block, before, within))
         standing = _agreed(block, before, witness, protected)
         kept: list[int] = []
         for place, one in enumerate(block):
-            nearer = _among(kept, [found.get(place, {}) for found in within], block, standing[place])
+            nearer = _among(kept, [found.get(place, {}) for found in within], block, standing[place])[:tries]
             match = None if one in protected else _first(one, nearer, witness) or standing[place]
             matches.append(Match(match.kept_id, match.distance) if match else None)
             if match is None:
@@ -117,23 +119,23 @@ def find_stars(
     return matches
 
 
-def _nearest(found: list[Near], count: int, name: Callable[[int], str]) -> list[list[_Candidate]]:
-    """For each row the nearest candidates of all looks."""
+def _nearest(found: list[Near], count: int, name: Callable[[int], str], most: int) -> list[list[_Candidate]]:
+    """For each row the nearest few candidates of all looks."""
     rows = []
     for place in range(count):
         candidates = [
             _Candidate(near[0], name(entry), near[1]) for one in found for entry, near in one.get(place, {}).items()
         ]
-        rows.append(_distinct(candidates))
+        rows.append(_distinct(candidates)[:most])
     return rows
 
 
 def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
-    """The nearest few, each kept sample once."""
+    """The nearest first, each kept sample once."""
     nearest: dict[str, _Candidate] = {}
     for one in sorted(candidates):
         nearest.setdefault(one.kept_id, one)
-    return list(nearest.values())[:MOST_TRIES]
+    return list(nearest.values())
 
 
 def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> tuple[set[str], set[str]]:

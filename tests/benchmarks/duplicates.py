@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.dedupe.compare import CHOICE, commit_compared, compare_samples
-from tasks.dedupe.cosines import CosineLook, centred
+from tasks.dedupe.cosines import NEIGHBOURS, CosineLook, centred
 from tasks.dedupe.find import commit_duplicates, find_duplicates
-from tasks.dedupe.stars import MOST_TRIES
 from tasks.dedupe.vectors import index_for
 from tasks.embed.descriptor import DIMENSIONS
 from tasks.image.thumbnail import encode
@@ -113,7 +112,7 @@ def _beside_flat_search() -> Iterator[Result]:
     pairs: dict[str, set[tuple[int, int]]] = {}
 
     def by_flat() -> None:
-        similarities, entries = flat.search(new, MOST_TRIES)
+        similarities, entries = flat.search(new, NEIGHBOURS)
         near = np.argwhere(similarities >= least)
         pairs["flat"] = {(int(row), int(entries[row, column])) for row, column in near}
 

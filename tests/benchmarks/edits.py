@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from tasks.dedupe.calibrate import ENOUGH_SAMPLES
 from tasks.dedupe.compare import measure_of
-from tasks.dedupe.cosines import CosineLook, centred
+from tasks.dedupe.cosines import NEIGHBOURS, CosineLook, centred
 from tasks.dedupe.find import UNSURE, calibrate
 from tasks.dedupe.hashes import HashLook
 from tasks.dedupe.kept import unpacked
-from tasks.dedupe.stars import CERTAIN, Look, Witness, find_stars
+from tasks.dedupe.stars import CERTAIN, MOST_TRIES, Look, Witness, find_stars
 from tasks.dedupe.verify import Sight, repeats
 from tasks.embed import backbone
 from tasks.embed.vectors import described, embedded
@@ -126,7 +126,7 @@ def _by_vectors(
         vectors = centred(vectors_of([edited.thumbnails[place] for place in places]), mean)
         return [CosineLook(vectors, index, vectors[:0], measure["closer"])]
 
-    return _a_kind_at_a_time(edited, known, looks, _Witness(known, edited), left)
+    return _a_kind_at_a_time(edited, known, looks, _Witness(known, edited), left, tries=NEIGHBOURS)
 
 
 def _a_kind_at_a_time(
@@ -135,6 +135,7 @@ def _a_kind_at_a_time(
     looks: Callable[[list[int]], list[Look]],
     witness: Witness | None,
     only: set[str] | None = None,
+    tries: int = MOST_TRIES,
 ) -> Matches:
     """One kind of edit at a time, so that edits of one photograph do not find each other."""
     matches: Matches = {}
@@ -143,7 +144,7 @@ def _a_kind_at_a_time(
         names = [edited.names[place] for place in places]
         if not names:
             continue
-        found = find_stars(looks(places), names, known.names, witness)
+        found = find_stars(looks(places), names, known.names, witness, tries=tries)
         matches |= {name: match.kept_id if match else None for name, match in zip(names, found, strict=True)}
     return matches
 

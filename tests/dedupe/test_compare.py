@@ -9,7 +9,7 @@ import pytest
 from flows import curate as flow
 from tasks.dedupe import vectors
 from tasks.dedupe.compare import CHOICE, CLOSER_DESCRIBED, measure_of
-from tasks.dedupe.cosines import centred
+from tasks.dedupe.cosines import CosineLook, centred
 from tasks.dedupe.recalibrate import recalibrate
 from tasks.dedupe.vectors import kept_vectors
 from tasks.ingest.example import PHOTOGRAPHS, _photograph
@@ -159,6 +159,27 @@ def test_kept_vectors__the_file_and_the_tables_agree(
             expected = centred(tables.matrix(wanted["vector"]), np.full(336, mean, np.float32))
             np.testing.assert_allclose(found, expected, atol=1e-6)
     assert len(list((tmp_path / "root" / "indexes").glob("*.faiss"))) == 1
+
+
+def test_kept_vectors__in_cells_finds_each_sample_itself(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells made for 50 samples, filled with more, left on disk; then what came since beside them."""
+    monkeypatch.setattr(vectors, "EXACT_UP_TO", 20)
+    settings = settings_for(maker.folder, tmp_path / "root", **OFF)
+    for first, count in ((0, 50), (100, 10), (200, 5)):
+        monkeypatch.setattr(vectors, "_FEW_MORE", 8)
+        maker.photographs(count, first=first)
+        curate(settings)
+    root = opened(settings)
+    mean = np.zeros(336, np.float32)
+    kept = kept_vectors(root, read_log(root), "embeddings_descriptor_1", mean)
+    table = tables.open_table(root, "embeddings_descriptor_1")
+    all_of_them = centred(tables.matrix(tables.lookup(table, "sample_id", list(kept.ids), ["vector"])["vector"]), mean)
+    assert (kept.index.ntotal, len(kept.since)) == (60, 5)
+    assert "IVF" in type(kept.index).__name__
+    near = CosineLook(all_of_them, kept.index, kept.since, 0.999).near_kept(0, len(kept.ids))
+    assert all(place in near[place] for place in range(len(kept.ids)))
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk"])
