@@ -19,7 +19,7 @@ from tasks.dedupe.kept import kept_samples, unpacked
 from tasks.dedupe.settings import DedupeSettings
 from tasks.dedupe.stars import Match, find_stars
 from tasks.dedupe.witness import ThumbnailWitness
-from tasks.image.phash import orientations
+from tasks.image.phash import orientations, unmirrored
 from tasks.progress import advance
 from tasks.store import choices, staging, views
 from tasks.store.commit import Resolved, commit
@@ -151,7 +151,14 @@ def _find(root: Root, samples: pa.Table, radii: tuple[int, int], log: Log, *, ve
     kept = kept_samples(root, log)
     advance("dedupe", 0, len(samples))
     looks = [
-        HashLook(unpacked(samples["phash"]), kept.phashes, radii[0], orientations, UNSURE if verify else 0),
+        HashLook(
+            unpacked(samples["phash"]),
+            kept.phashes,
+            radii[0],
+            orientations,
+            unsure=UNSURE if verify else 0,
+            quarter=unmirrored,
+        ),
         HashLook(unpacked(samples["ringhash"]), kept.ringhashes, radii[1]),
     ]
     witness = ThumbnailWitness(root) if verify else None

@@ -18,6 +18,8 @@ SIDE = 16
 _FREQUENCIES = np.arange(1, SIDE + 1)
 _BASIS = np.cos(np.pi * (2 * np.arange(64) + 1)[None, :] * _FREQUENCIES[:, None] / 128).astype(np.float32)
 _ODD = (_FREQUENCIES % 2).astype(bool)
+_EVEN_BITS = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, 1::2], axis=1)[:, 0] >> 4
+"""The second, fourth, sixth and eighth bit of every byte."""
 _FLAT = 1e-3
 """Coefficients below it are rounding noise of an even area, and count as zero."""
 
@@ -29,6 +31,19 @@ def perceptual_hash(grey: Pixels) -> bytes:
         grey = cv2.resize(grey, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_LINEAR)
     shrunk = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.packbits((_BASIS @ shrunk @ _BASIS.T) > _FLAT).tobytes()
+
+
+def unmirrored(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The quarter of the bits that is the same in every mirrored version: those with two even frequencies.
+
+    Args:
+        hashes: (n, 32) packed bits.
+
+    Returns:
+        (n, 8) packed bits.
+    """
+    rows = hashes.reshape(-1, SIDE, 2)[:, 1::2]
+    return np.asarray(_EVEN_BITS[rows[:, :, 0]] << 4 | _EVEN_BITS[rows[:, :, 1]], np.uint8)
 
 
 def orientations(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:

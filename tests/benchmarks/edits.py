@@ -101,7 +101,7 @@ def _by_hash(known: _Measured, edited: _Measured, witness: Witness | None) -> Ma
     def looks(rows: pa.Table) -> list[Look]:
         pairs = [[unpacked(one[name]) for one in (rows, known.rows)] for name in ("phash", "ringhash")]
         return [
-            HashLook(*pairs[0], settled["max_distance"], orientations, UNSURE if witness else 0),
+            HashLook(*pairs[0], settled["max_distance"], orientations, unsure=UNSURE if witness else 0),
             HashLook(*pairs[1], settled["max_turned_distance"]),
         ]
 
