@@ -1,8 +1,8 @@
 """Search hashes by the bits in which they differ: exactly among some 100,000, through a sieve among more.
 
 The sieve compares a quarter of the bits first. Where those are the bits that mirroring leaves as they are, it does so
-for two of the eight orientations, an eighth of the work altogether. A pair falls through it only if its
-differing bits crowd into that quarter (1 in 2,000 of edited photographs within the radius, see tests/benchmarks).
+for two of the eight orientations, an eighth of the work altogether. A pair is missed only if its differing bits crowd
+into that quarter: of 3,648 edited photographs within the radius none was, of those just beyond it a quarter.
 """
 
 from collections.abc import Callable
