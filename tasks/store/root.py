@@ -14,7 +14,7 @@ from typing import Any
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Storage, in_bucket, join, shown, storage_for, to_path, to_uri
 
-FORMAT = 2
+FORMAT = 3
 """Layout of the root. A root of another format is refused, never guessed at."""
 
 DEFAULT_THUMBNAIL_PX = 256

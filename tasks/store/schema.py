@@ -139,17 +139,24 @@ ANNOTATIONS = Table(
     "one row per label event; nothing is overwritten",
     "annotation_id",
     (
-        Column("annotation_id", TEXT, "hash of sample, origin, annotator, ontology and value"),
+        Column("annotation_id", TEXT, "hash of sample, origin, annotator, ontology, value, reference and replaces"),
         Column("sample_id", TEXT, "the labelled sample"),
         Column("origin", TEXT, "import, model, human or oracle"),
         Column("annotator", TEXT, "who"),
         Column("label_type", TEXT, "class, multilabel, boxes or masks"),
-        Column("value", JSON, "the label; shapes in pixels of the upright original"),
-        Column("status", TEXT, "submitted, consensus or reviewed"),
+        Column("value", JSON, "the label (see tasks/labels/values.py); shapes in pixels of the upright original"),
+        Column(
+            "status",
+            TEXT,
+            "submitted, consensus or reviewed; blind for a second opinion; deleted, discarded, or outdated: to be made "
+            "again since its class was split or retired",
+        ),
         Column("ontology", TEXT, "name of the label schema"),
         Column("ontology_version", pa.int32(), "version of the label schema"),
         Column("seconds_spent", pa.float64(), "seconds of the annotator's time"),
         Column("created_at", TIME, "when it was made"),
+        Column("replaces", TEXT, "annotation whose place it takes: corrected, deleted or carried to another ontology"),
+        Column("reference", TEXT, "what it is at its origin: server, project, annotation and time, or a file"),
     ),
 )
 
@@ -175,10 +182,16 @@ FINDINGS = Table(
     (
         Column("finding_id", TEXT, "hash of sample, kind and what was found"),
         Column("sample_id", TEXT, "the sample; null for metadata of a file that is none"),
-        Column("kind", TEXT, "what is doubted: metadata_missing, metadata_invalid, ..."),
-        Column("score", pa.float32(), "higher is more doubtful"),
+        Column("kind", TEXT, "what is doubted: metadata_missing, metadata_invalid, label_error, disagreement, ..."),
+        Column("annotation_id", TEXT, "the annotation that is doubted, if it is one"),
+        Column("score", pa.float32(), "0 to 1, higher is more doubtful"),
+        Column("reason", TEXT, "why, in words"),
         Column("suggestion", JSON, "what it might be instead, or what was wrong"),
-        Column("status", TEXT, "open, accepted or dismissed; settled, if what was missing came later"),
+        Column(
+            "status",
+            TEXT,
+            "open; accepted or dismissed, once the annotation was reviewed; settled, if what was missing came later",
+        ),
         Column("created_at", TIME, "when it was found"),
     ),
 )

@@ -15,8 +15,8 @@ from tasks.store.plans import plan_uri
 from tasks.store.root import Root
 from tasks.store.schema import TABLES, embeddings
 
-VIEWS = (*TABLES, "embeddings", "kept", "labels")
-"""Names that a query may use: the tables, and the views `embeddings`, `kept` and `labels`."""
+VIEWS = (*TABLES, "embeddings", "kept", "standing", "labels")
+"""Names that a query may use: the tables, and the views `embeddings`, `kept`, `standing` and `labels`."""
 
 TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 
@@ -66,7 +66,13 @@ _DEFINITIONS = {
         SELECT f.* REPLACE (CASE WHEN EXISTS (
             SELECT 1 FROM {metadata} m WHERE m.uri = f.suggestion->>'$.uri' AND m.created_at > f.created_at
             AND list_contains(string_split(m.origin, ', '), f.suggestion->>'$.origin')
-        ) THEN 'settled' ELSE f.status END AS status) FROM {findings} f""",
+        ) THEN 'settled' WHEN a.annotation_id IS NULL THEN f.status
+        ELSE (SELECT CASE WHEN r.status = 'reviewed' AND r.value = a.value THEN 'dismissed'
+                          WHEN r.status = 'reviewed' THEN 'accepted' ELSE 'settled' END
+              FROM {annotations} r WHERE r.replaces = a.annotation_id ORDER BY r.created_at DESC LIMIT 1)
+        END AS status)
+        FROM {findings} f LEFT JOIN {annotations} a ON f.annotation_id = a.annotation_id
+        AND a.annotation_id IN (SELECT replaces FROM {annotations})""",
     "duplicates": """
         WITH standing AS (
             SELECT * FROM {duplicates}
@@ -88,14 +94,17 @@ _DEFINITIONS = {
         SELECT * FROM {selections}
         WHERE selection IN (SELECT batch_id FROM {visible} WHERE stage = 'select')
         AND sample_id IN (SELECT sample_id FROM samples)""",
+    "standing": """
+        SELECT * FROM {annotations} WHERE status NOT IN ('deleted', 'discarded')
+        AND annotation_id NOT IN (SELECT replaces FROM {annotations} WHERE replaces IS NOT NULL)""",
     "labels": """
-        SELECT * EXCLUDE (standing) FROM (
+        SELECT * EXCLUDE (place) FROM (
             SELECT *, row_number() OVER (
                 PARTITION BY sample_id, ontology
                 ORDER BY CASE WHEN status = 'reviewed' THEN 0 WHEN status = 'consensus' THEN 1
-                              WHEN origin = 'import' THEN 3 ELSE 2 END, created_at DESC, annotation_id) AS standing
-            FROM annotations WHERE origin <> 'model')
-        WHERE standing = 1""",
+                              WHEN origin = 'import' THEN 3 ELSE 2 END, created_at DESC, annotation_id) AS place
+            FROM standing WHERE origin <> 'model' AND status NOT IN ('outdated', 'blind'))
+        WHERE place = 1""",
 }
 
 
@@ -116,7 +125,7 @@ def connect(root: Root, **extra: pa.Table) -> Any:
         ["SELECT '' AS sample_id, '' AS model, '' AS batch_id WHERE false"]
         + [f"SELECT * FROM {place}" for name, place in hidden.items() if name.startswith("embeddings_")]
     )
-    for name in ("annotations", *_DEFINITIONS, *TABLES):
+    for name in (*_DEFINITIONS, *TABLES):
         select = _DEFINITIONS.get(name, f"SELECT * FROM {{{name}}}").format(**hidden)
         connection.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {select}")
     for name, rows in extra.items():
@@ -147,7 +156,8 @@ def described() -> pa.Table:
     """Every column that a query may name, and what it means."""
     columns = {name: table.columns for name, table in TABLES.items()}
     embedded = [column for column in embeddings("", 1).columns if column.name in ("sample_id", "model")]
-    columns |= {"embeddings": tuple(embedded), "kept": columns["samples"], "labels": columns["annotations"]}
+    columns |= {"embeddings": tuple(embedded), "kept": columns["samples"]}
+    columns |= {"standing": columns["annotations"], "labels": columns["annotations"]}
     rows = [
         {"view": view, "column": column.name, "type": str(column.type), "meaning": column.doc}
         for view in VIEWS

@@ -1,0 +1,1 @@
+"""Review: whether annotators agree, which labels are doubtful, and what becomes of them."""
