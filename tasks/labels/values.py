@@ -5,13 +5,14 @@ Values are plain JSON, so that SQL reads them. Shapes are in pixels of the uprig
     class       {"class": "dress"}
     multilabel  {"classes": ["dress", "skirt"]}
     boxes       {"boxes": [{"class": "dog", "x": 8.0, "y": 12.5, "width": 40.0, "height": 30.0}, ...]}
-    masks       {"masks": [{"class": "dog", "polygons": [[x, y, x, y, ...]]}, ...]}, or not polygons, but, as COCO
-                has it, "rle": {"size": [height, width], "counts": "..."}
+    masks       {"masks": [{"class": "dog", "polygons": [[x, y, x, y, ...]]}, ...]}
+                or, in place of polygons, "rle": {"size": [height, width], "counts": "..."} as COCO has it
     any         {"answer": "unusable"}: nobody can label this picture
                 {"answer": "empty"}: nothing of what is asked for is there
 
-A label or a shape may have "attributes": {name: value}; a shape also "crowd": true (many, as one), "track" (what is the
-same thing in other frames) and, of a model, "score". Predictions of classes are {"probabilities": {class: probability}}.
+A label or a shape may have "attributes": {name: value}; a shape also "crowd": true (many, as one), "track" (what is
+the same thing in other frames) and, of a model, "score". Predictions of classes are
+{"probabilities": {class: probability}}.
 """
 
 import json
@@ -98,7 +99,13 @@ class _Probabilities(StrictModel):
 
 
 _KINDS: dict[str, type[StrictModel]] = {"class": _Class, "multilabel": _Classes, "boxes": _Boxes, "masks": _Masks}
-_KEYS = {"class": _Class, "classes": _Classes, "boxes": _Boxes, "masks": _Masks, "probabilities": _Probabilities}
+_KEYS: dict[str, type[StrictModel]] = {
+    "class": _Class,
+    "classes": _Classes,
+    "boxes": _Boxes,
+    "masks": _Masks,
+    "probabilities": _Probabilities,
+}
 
 
 def canonical(label_type: LabelType, value: Value) -> Value:
