@@ -3,6 +3,7 @@
 import itertools
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -95,7 +96,7 @@ _DEFINITIONS = {
         WHERE selection IN (SELECT batch_id FROM {visible} WHERE stage = 'select')
         AND sample_id IN (SELECT sample_id FROM samples)""",
     "standing": """
-        SELECT * FROM {annotations} WHERE status NOT IN ('deleted', 'discarded')
+        SELECT * FROM {annotations} WHERE coalesce(status, '') NOT IN ('deleted', 'discarded')
         AND annotation_id NOT IN (SELECT replaces FROM {annotations} WHERE replaces IS NOT NULL)""",
     "labels": """
         SELECT * EXCLUDE (place) FROM (
@@ -103,16 +104,17 @@ _DEFINITIONS = {
                 PARTITION BY sample_id, ontology
                 ORDER BY CASE WHEN status = 'reviewed' THEN 0 WHEN status = 'consensus' THEN 1
                               WHEN origin = 'import' THEN 3 ELSE 2 END, created_at DESC, annotation_id) AS place
-            FROM standing WHERE origin <> 'model' AND status NOT IN ('outdated', 'blind'))
+            FROM standing WHERE origin <> 'model' AND coalesce(status, '') NOT IN ('outdated', 'blind'))
         WHERE place = 1""",
 }
 
 
-def connect(root: Root, **extra: pa.Table) -> Any:
+def connect(root: Root, *, staged: Mapping[str, pa.Table] | None = None, **extra: pa.Table) -> Any:
     """A DuckDB connection with every view of `VIEWS` over the newest committed rows, and no other access.
 
-    The log is read before any table: what it calls committed is in the tables that are opened after it. `extra` tables
-    are there to be joined with, under their names.
+    The log is read before any table: what it calls committed is in the tables that are opened after it. `staged` rows
+    count as if they were in the table of that name already. `extra` tables are there to be joined with, under their
+    names.
     """
     import duckdb
 
@@ -121,6 +123,9 @@ def connect(root: Root, **extra: pa.Table) -> Any:
     hidden = {name: f"{name}_{uuid.uuid4().hex}" for name in sources}
     for name, source in sources.items():
         connection.register(hidden[name], source)
+    for name, rows in (staged or {}).items():
+        connection.register(f"staged_{hidden[name]}", tables.drop_repeated(rows, TABLES[name].key))
+        hidden[name] = _with_staged(hidden[name], TABLES[name].key)
     hidden["embeddings"] = " UNION ALL ".join(
         ["SELECT '' AS sample_id, '' AS model, '' AS batch_id WHERE false"]
         + [f"SELECT * FROM {place}" for name, place in hidden.items() if name.startswith("embeddings_")]
@@ -164,6 +169,11 @@ def described() -> pa.Table:
         for column in columns[view]
     ]
     return pa.Table.from_pylist(rows)
+
+
+def _with_staged(place: str, key: str) -> str:
+    """What a view reads in place of a table: its rows, and those staged rows that it does not have."""
+    return f"(FROM {place} UNION ALL BY NAME FROM staged_{place} WHERE {key} NOT IN (SELECT {key} FROM {place}))"
 
 
 def _sources(root: Root, log: Log) -> dict[str, Any]:
