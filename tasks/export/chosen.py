@@ -7,7 +7,7 @@ from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
 
-def chosen_samples(root: Root, selection: str | None, where: str | None) -> pa.Table:
+def chosen_samples(root: Root, selection: str | None, where: str | None, *, labelled: bool = False) -> pa.Table:
     """The samples, best pick first, then by id: their columns without pixels and hashes, and what became of them.
 
     Added are `tags` (a list), `kept_id` (what it repeats), and `selection`, `rank`, `gain` and `reason` of the newest
@@ -17,15 +17,22 @@ def chosen_samples(root: Root, selection: str | None, where: str | None) -> pa.T
         root: where the dataset is.
         selection: name of a selection; the newest one if neither it nor `where` is given.
         where: condition over the columns of the view `samples`.
+        labelled: take those that have a label.
 
     Raises:
-        UsageError: both are given, the condition is wrong, there is no such selection, or nothing is chosen.
+        UsageError: several are given, the condition is wrong, there is no such selection, or nothing is chosen.
     """
-    if selection and where:
-        raise UsageError("Give --selection or --where, not both; a condition can name a selection's samples itself.")
-    ids = _matching(root, where) if where else _picked(root, selection)
+    if sum(map(bool, (selection, where, labelled))) > 1:
+        raise UsageError(
+            "Give --selection, --where or --labelled, not both; a condition can name a selection's samples itself."
+        )
+    if labelled:
+        ids = views.connect(root).sql("SELECT DISTINCT sample_id FROM labels SEMI JOIN samples USING (sample_id)")
+        ids = ids.to_arrow_table()
+    else:
+        ids = _matching(root, where) if where else _picked(root, selection)
     if not len(ids):
-        raise UsageError("Nothing is to be exported: no sample meets the condition.")
+        raise UsageError("Nothing is to be exported: no sample meets the condition, or has a label.")
     return views.connect(root, chosen=ids).sql(_ROWS).to_arrow_table()
 
 

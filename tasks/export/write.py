@@ -1,9 +1,9 @@
 """Write an export: a folder that another tool opens."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,11 @@ import pyarrow.compute as pc
 from tasks.export.atlas import write_parquet
 from tasks.export.chosen import chosen_samples
 from tasks.export.fiftyone import dataset_document, samples_document
+from tasks.export.labelled import MAX_CPU_S, write_labelled
+from tasks.export.labels import Labels, labels_of, the_labels
 from tasks.image.upright import write_upright
+from tasks.labels.formats import WRITERS, refuse_type
+from tasks.labels.values import as_text
 from tasks.progress import advance
 from tasks.store import staging
 from tasks.store.errors import UsageError
@@ -19,10 +23,9 @@ from tasks.store.root import Root, open_root
 from tasks.store.storage import to_path, to_uri
 from tasks.unit import unit
 
-Format = Literal["fiftyone", "coco", "parquet"]
+FORMATS = ("fiftyone", "parquet", *WRITERS)
 
 QUALITY = 95
-MAX_CPU_S = 60
 
 _MARKER = "winnow-export.json"
 """Written first: a folder that has it with the same content is an export that may be written again."""
@@ -30,54 +33,87 @@ _MARKER = "winnow-export.json"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: where, how many samples, and how many of them only as thumbnails."""
+    """What was written.
+
+    Attributes:
+        place: the folder or file.
+        samples: how many.
+        thumbnails: how many of them only as thumbnails.
+        labelled: how many of them have a label.
+        left_out: samples without one, where the format is one of labels.
+        cannot_hold: what the format cannot hold, in words.
+    """
 
     place: str
     samples: int
     thumbnails: int
+    labelled: int = 0
+    left_out: int = 0
+    cannot_hold: list[str] = field(default_factory=list)
 
 
 @unit("export")
 def export(
     root: str,
     folder: str,
-    form: Format,
+    form: str,
     selection: str | None,
     where: str | None,
     *,
     originals: bool = True,
     places: str | None = None,
+    ontology: str | None = None,
+    labelled: bool = False,
 ) -> Exported:
-    """Write samples into a folder of this machine, in the format of another tool.
+    """Write samples into a folder of this machine, in the format of another tool, with their current labels.
 
     Args:
         root: URI of the root.
         folder: a folder that is empty, not there yet, or the same export, which is written again.
-        form: `fiftyone` (a FiftyOne dataset), `coco` (images and a skeleton without labels) or `parquet` (one file with
-            thumbnails).
+        form: `fiftyone` (a FiftyOne dataset), `parquet` (one file with thumbnails), or a format of labels, which takes
+            the samples that have one; `coco` is a skeleton without labels if none has.
         selection: name of the selection; the newest if neither it nor `where` is given.
         where: condition over the columns of the view `samples`.
         originals: full-size images, read again from the source where they are unchanged; else thumbnails.
         places: Parquet with sample_id, x and y, the columns `x` and `y` of what is exported.
+        ontology: whose labels; if it is not given, all, or for a format of labels the only ones there are.
+        labelled: all samples that have a label, in place of a selection or condition.
 
     Raises:
-        UsageError: nothing is chosen, or the folder holds something else.
+        UsageError: nothing is chosen, the format cannot hold these labels, or the folder holds something else.
     """
     opened = open_root(root)
-    rows = _placed(opened, chosen_samples(opened, selection, where), places)
-    place = _claimed(folder, {"root": root, "format": form, "selection": selection, "where": where})
-    advance("export", 0, len(rows))
-    if form == "parquet":
-        write_parquet(opened, place / "samples.parquet", rows)
-        return Exported(str(place / "samples.parquet"), len(rows), len(rows))
-    written: list[dict[str, Any]] = []
+    rows = _placed(opened, chosen_samples(opened, selection, where, labelled=labelled), places)
+    found = labels_of(opened, rows["sample_id"], ontology)
+    asked = {"root": root, "format": form, "selection": selection, "where": where, "ontology": ontology}
+    asked |= {"labelled": "yes"} if labelled else {}
     quality = QUALITY if originals else None
+    if form in WRITERS and (found or form != "coco"):
+        labels = the_labels(found, form)
+        refuse_type(form, WRITERS[form], labels.ontology.type)
+        place = _claimed(folder, asked)
+        written, words = write_labelled(opened, place, form, rows, labels, quality)
+        return Exported(str(place), len(written), _small(written), len(written), len(rows) - len(written), words)
+    place = _claimed(folder, asked)
+    advance("export", 0, len(rows))
+    with_labels = len({sample_id for one in found for sample_id in one.values})
+    if form == "parquet":
+        write_parquet(opened, place / "samples.parquet", _labelled(rows, found))
+        return Exported(str(place / "samples.parquet"), len(rows), len(rows), with_labels)
+    written = []
     for part in write_upright(opened, to_uri(place / "data"), rows, quality=quality, max_cpu_s=MAX_CPU_S):
         written += [{**row, "file": f"data/{row['sample_id']}.jpg"} for row in part]
         advance("export", len(part))
-    for name, content in _documents(form, place.name, rows.schema, written).items():
+    for name, content in _documents(form, place.name, rows.schema, written, found).items():
         (place / name).write_bytes(content)
-    return Exported(str(place), len(rows), sum(row["pixels"] == "thumbnail" for row in written))
+    return Exported(str(place), len(rows), _small(written), with_labels)
+
+
+def as_format(name: str) -> str:
+    """The format of that name. Raises UsageError if there is none."""
+    if name not in FORMATS:
+        raise UsageError(f"--format is {name!r}; it can be {', '.join(FORMATS)}.")
+    return name
 
 
 def _placed(root: Root, rows: pa.Table, places: str | None) -> pa.Table:
@@ -91,23 +127,30 @@ def _placed(root: Root, rows: pa.Table, places: str | None) -> pa.Table:
     return rows
 
 
-def as_format(name: str) -> Format:
-    """The format of that name. Raises UsageError if there is none."""
-    for known in get_args(Format):
-        if name == known:
-            return cast(Format, known)
-    raise UsageError(f"--format is {name!r}; it can be {', '.join(get_args(Format))}.")
+def _labelled(rows: pa.Table, found: list[Labels]) -> pa.Table:
+    """The rows with a column of labels for each ontology, as JSON."""
+    for labels in found:
+        values = [labels.values.get(sample_id) for sample_id in rows["sample_id"].to_pylist()]
+        told = pa.array([as_text(value) if value else None for value in values], pa.string())
+        rows = rows.append_column(f"label_{labels.ontology.name}", told)
+    return rows
 
 
-def _documents(form: Format, name: str, columns: pa.Schema, rows: list[dict[str, Any]]) -> dict[str, bytes]:
+def _small(written: list[dict[str, Any]]) -> int:
+    return sum(row["pixels"] == "thumbnail" for row in written)
+
+
+def _documents(
+    form: str, name: str, columns: pa.Schema, rows: list[dict[str, Any]], found: list[Labels]
+) -> dict[str, bytes]:
     if form == "coco":
-        return {"labels.json": _coco(name, rows)}
+        return {"labels.json": _skeleton(name, rows)}
     columns = columns.append(pa.field("pixels", pa.string()))
-    return {"metadata.json": dataset_document(name, columns), "samples.json": samples_document(rows)}
+    return {"metadata.json": dataset_document(name, columns, found), "samples.json": samples_document(rows, found)}
 
 
-def _coco(name: str, rows: list[dict[str, Any]]) -> bytes:
-    """Images without annotations; sizes are those of the files, which are upright."""
+def _skeleton(name: str, rows: list[dict[str, Any]]) -> bytes:
+    """COCO images without annotations; sizes are those of the files, which are upright."""
     images = [
         {
             "id": number,

@@ -55,6 +55,27 @@ def apply_ontology(root: Root, stated: Ontology, *, dry_run: bool = False) -> Ap
     return _carried_over(root, [*versions, fresh], is_new=True, dry_run=dry_run)
 
 
+def conform_or_carry(root: Root, ontology: Ontology, value: Value) -> Value:
+    """The canonical value by the newest version; what only an older one allows is carried over to it.
+
+    Raises:
+        BadLabel: no version allows it, or nobody can tell what it is now.
+    """
+    try:
+        return ontology.conform(value)
+    except BadLabel:
+        versions = ontology_versions(root, ontology.name)
+        for place in range(len(versions) - 2, -1, -1):
+            try:
+                old = versions[place].conform(value)
+            except BadLabel:
+                continue
+            carried = _carried(old, [change for version in versions[place + 1 :] for change in version.changes])
+            if carried is not None:
+                return ontology.conform(carried)
+        raise
+
+
 def outdated_samples(root: Root, ontology: str) -> list[str]:
     """Samples whose label has to be made again since their class was split or retired, and was not yet."""
     sql = """SELECT DISTINCT sample_id FROM annotations a WHERE ontology = ? AND status = 'outdated'

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -98,7 +99,7 @@ class Ontology(StrictModel):
         if not _FILE_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name: letters, digits, '.', '_' and '-', at most 64")
         for what, names in (("class", self.class_names), ("attribute", [one.name for one in self.attributes])):
-            twice = {name for name in names if names.count(name) > 1}
+            twice = [name for name, times in Counter(names).items() if times > 1]
             if twice:
                 raise ValueError(f"the {what} {min(twice)!r} is there twice")
         return self
@@ -142,6 +143,16 @@ def read_ontology(root: Root, name: str) -> Ontology:
         told = f"there are: {', '.join(known)}" if known else "there is none yet"
         raise UsageError(f"There is no ontology {name}; {told}. `winnow ontology apply FILE` brings one in.")
     return versions[-1]
+
+
+def only_ontology(root: Root) -> str:
+    """The name of the only one there is. Raises UsageError if there are several or none."""
+    names = ontology_names(root)
+    if not names:
+        raise UsageError("There is no ontology yet: `winnow ontology apply FILE` says what annotators may answer.")
+    if len(names) > 1:
+        raise UsageError(f"Name an ontology: there are {', '.join(names)}.")
+    return names[0]
 
 
 def ontology_versions(root: Root, name: str) -> list[Ontology]:
