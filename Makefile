@@ -4,15 +4,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCK ?= requirements-dev.txt
 SOURCE ?= winnow-example
 ROOT ?= winnow-root
-BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),60,500)
+BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),100,500)
+ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv)
 BIN := .venv/bin
 READY := .venv/ready-$(LOCK)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench clean
+.PHONY: help setup run test check lock bench label-studio clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  SOURCE=folder   what 'make run' curates   (default: $(SOURCE), written from sample photographs)"
 	@echo "  ROOT=folder     where the dataset is kept  (default: $(ROOT))"
@@ -28,9 +29,9 @@ $(READY): $(LOCK) requirements-uv.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-run: $(READY) ## curate SOURCE into ROOT and write the report
+run: $(READY) ## curate SOURCE into ROOT, label the example from its labels.csv, and write the report
 	@if [ "$(SOURCE)" = winnow-example ]; then $(BIN)/winnow example winnow-example; fi
-	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)"
+	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)" $(ORACLE)
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -49,15 +50,24 @@ bench: $(READY) .venv-bench/ready ## the slow checks and the benchmarks: ratios 
 	VIRTUAL_ENV=.venv-bench $(BIN)/uv pip sync --quiet --require-hashes requirements-bench.txt
 	touch $@
 
+label-studio: .venv-label-studio/ready ## serve a Label Studio of your own for ROOT on 127.0.0.1 (PORT=8080) until Ctrl-C
+	@PORT="$(PORT)" ROOT="$(ROOT)" infra/label-studio
+
+.venv-label-studio/ready: requirements-label-studio.txt | $(READY)
+	test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
+	VIRTUAL_ENV=.venv-label-studio $(BIN)/uv pip sync --quiet --require-hashes requirements-label-studio.txt
+	touch $@
+
 lock: requirements-uv.txt ## renew the hashed locks from the ranges in pyproject.toml
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.txt; }
 	$(COMPILE) --extra cpu pyproject.toml --output-file requirements.txt
 	$(COMPILE) --extra gpu --constraint requirements.txt pyproject.toml --output-file requirements-gpu.txt
 	$(COMPILE) --extra cpu --extra openvino --extra dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 	printf 'cleanvision\nimagededup\n' | $(COMPILE) --constraint requirements.txt - --output-file requirements-bench.txt
+	echo 'label-studio>=1.23,<2' | $(COMPILE) - --output-file requirements-label-studio.txt
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-clean: ## remove .venv, caches, the example and its dataset
-	rm -rf .venv .venv-bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache winnow-example winnow-root
+clean: ## remove environments, caches, the example and its dataset
+	rm -rf .venv .venv-bench .venv-label-studio build *.egg-info .mypy_cache .ruff_cache .pytest_cache winnow-example winnow-root

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from flows.decisions import decisions
+from flows.labels import labels, predictions
 from flows.metadata import metadata
+from flows.ontologies import ontologies
 from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
 from flows.outputs import outputs
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
@@ -67,7 +69,7 @@ def run(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """The whole loop: curate what is new, select, hand off, report."""
+    """The whole loop: curate what is new, select, hand off, label and review where that is set up, report."""
     with told_plainly(verbose):
         from flows.loop import run as run_loop
 
@@ -118,6 +120,24 @@ def select(
         settings = settings_from(config, set_, root=root, budget=budget)
         with progress():
             outcome = pick(settings, name)
+        finish(outcome, as_json)
+
+
+@app.command(epilog="Example: winnow label --set labels.ontology=clothes --set labels.backend=oracle")
+def label(
+    root: RootOption = None,
+    config: Config = None,
+    set_: Set = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Send what was picked to annotators, take back what they answered, and review it."""
+    with told_plainly(verbose):
+        from flows.loop import collect
+
+        settings = settings_from(config, set_, root=root)
+        with progress():
+            outcome = collect(settings)
         finish(outcome, as_json)
 
 
@@ -219,6 +239,9 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
 app.add_typer(decisions)
 app.add_typer(outputs)
 app.add_typer(metadata, name="metadata")
+app.add_typer(labels, name="labels")
+app.add_typer(predictions, name="predictions")
+app.add_typer(ontologies, name="ontology")
 
 
 def main() -> None:

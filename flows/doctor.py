@@ -30,7 +30,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Check everything; a check that breaks is a finding, not an error."""
     checks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _source, _root, _ffmpeg, _accelerator, _prefect, _mlflow,
+        _python, _source, _root, _ffmpeg, _accelerator, _prefect, _mlflow, _labels,
     ]  # fmt: skip
     findings: list[Finding] = []
     for check in checks:
@@ -154,3 +154,17 @@ def _mlflow(_settings: Settings) -> Iterator[Finding]:
     from importlib.metadata import version
 
     yield Finding("mlflow", True, False, f"{version('mlflow')}, {os.environ.get('MLFLOW_TRACKING_URI', 'files')}")
+
+
+def _labels(settings: Settings) -> Iterator[Finding]:
+    """The place where people label, where one is set up."""
+    if settings.labels.backend == "files":
+        return
+    from tasks.annotate.place import place_for
+
+    try:
+        told = place_for(open_root(settings.root_uri), settings.labels).check()
+    except WinnowError as error:
+        yield Finding("labels", False, True, str(error))
+        return
+    yield Finding("labels", True, True, ", ".join(f"{name} {value}" for name, value in told.items()))

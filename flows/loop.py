@@ -1,4 +1,4 @@
-"""The whole loop, `winnow run`: curate, select, report. What there is to do is known before Prefect is started."""
+"""The whole loop, `winnow run`: curate, select, label, report. What there is to do is known before Prefect starts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.run import Summary, held_selections
+from flows.run import Summary, held_rounds, held_selections
 from flows.settings import Settings
+from tasks.annotate.collect import anything_to_collect
 from tasks.annotate.handoff import missing_handoffs
+from tasks.annotate.place import ontology_for, wants_labels
+from tasks.annotate.send import anything_to_send
 from tasks.embed.again import asks_for_another
 from tasks.embed.weights import refuse_missing_weights
+from tasks.gate.checks import Transition
 from tasks.gate.judge import is_held
 from tasks.gate.settings import GateSettings
-from tasks.gate.suites import Transition
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.source import refuse_missing_source
 from tasks.report.page import has_report, report_path, write_report
@@ -28,6 +31,7 @@ GATE_BEFORE: dict[str, Transition] = {
     "embed": "embedded",
     "compare": "compared",
     "select": "selected",
+    "label": "annotated",
 }
 """The gate that a stage has to pass before it is committed."""
 
@@ -64,6 +68,7 @@ class Outcome:
             "frames": counts["frames"],
             "embedded": counts["embedded"],
             "selected": counts["selected"],
+            "labels": {name: counts[name] for name in ("answers", "consensus", "suspects", "deleted", "troubles")},
             "gates": {result: results[result] for result in ("pass", "warn", "hold")},
             "verdicts": [
                 {"subject": one.subject, "transition": one.transition, "result": one.result, "why": one.why}
@@ -122,6 +127,21 @@ def pick(settings: Settings, name: str | None) -> Outcome:
         return _told(root, outcome)
 
 
+def collect(settings: Settings) -> Outcome:
+    """Only send tasks, collect and review."""
+    root = open_root(settings.root_uri)
+    with locked(root, WAITING):
+        outcome = Outcome(Plan(0, 0, 0, 0, ()))
+        if not read_log(root).visible("select") and not anything_to_collect(root, settings.labels):
+            outcome.notes.append("Nothing is selected yet: `winnow run SOURCE` picks what is worth a label.")
+        else:
+            ontology_for(root, settings.labels)
+            _label(root, settings, outcome)
+            if not outcome.summaries:
+                outcome.notes.append("No new labels, and nothing new to send.")
+        return _told(root, outcome)
+
+
 def _go_on(
     root: Root, settings: Settings, outcome: Outcome, *, select: bool, report: bool, rejudge: bool = True
 ) -> Outcome:
@@ -131,6 +151,7 @@ def _go_on(
         outcome.summaries.append(_summary(curate(settings, outcome.planned, rejudge, return_state=True)))
     if select:
         _select(root, settings, outcome, None, rejudge)
+        _label(root, settings, outcome, rejudge)
     if report and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri)
     elif has_report(root):
@@ -144,6 +165,15 @@ def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None, 
         from flows.select import select
 
         outcome.summaries.append(_summary(select(settings, name, rejudge, return_state=True)))
+
+
+def _label(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = True) -> None:
+    held = held_rounds(root, settings.gates if rejudge else None)
+    waits = wants_labels(root, settings.labels) and anything_to_send(root, settings.labels)
+    if waits or anything_to_collect(root, settings.labels, held):
+        from flows.label import label
+
+        outcome.summaries.append(_summary(label(settings, rejudge, return_state=True)))
 
 
 def _something_to_curate(root: Root, settings: Settings, gates: GateSettings | None) -> bool:

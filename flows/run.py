@@ -9,9 +9,9 @@ from typing import Any
 
 from flows.publish import publish_verdict
 from flows.settings import Settings
+from tasks.gate.checks import Transition
 from tasks.gate.judge import Verdict, hold_back, is_held, judge
 from tasks.gate.settings import GateSettings
-from tasks.gate.suites import Transition
 from tasks.store.commit import roll_forward
 from tasks.store.errors import PlanAwayError, StagedAwayError
 from tasks.store.log import read_log
@@ -119,5 +119,14 @@ class Run:
 
 def held_selections(root: Root, gates: GateSettings | None) -> list[str]:
     """Selections that only a person can move (`gates` as for `is_held`)."""
-    begun = [batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "select"]
-    return [name for name in begun if is_held(root, name, "selected", gates)]
+    return _held(root, gates, "select", "selected")
+
+
+def held_rounds(root: Root, gates: GateSettings | None) -> list[str]:
+    """Rounds of labels that only a person can move (`gates` as for `is_held`)."""
+    return _held(root, gates, "label", "annotated")
+
+
+def _held(root: Root, gates: GateSettings | None, stage: str, transition: Transition) -> list[str]:
+    begun = [batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == stage]
+    return [name for name in begun if is_held(root, name, transition, gates)]

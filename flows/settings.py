@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
+from tasks.review.settings import ReviewSettings
 
-from tasks.annotate.settings import HandoffSettings
+from tasks.annotate.settings import HandoffSettings, LabelSettings
 from tasks.dedupe.settings import DedupeSettings
 from tasks.embed.settings import EmbedSettings
 from tasks.gate.settings import GateSettings
@@ -37,6 +38,8 @@ class Settings(StrictModel):
     embed: EmbedSettings = Field(default_factory=EmbedSettings)
     select: SelectSettings = Field(default_factory=SelectSettings)
     handoff: HandoffSettings = Field(default_factory=HandoffSettings)
+    labels: LabelSettings = Field(default_factory=LabelSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
     gates: GateSettings = Field(default_factory=GateSettings)
 
     @property
@@ -90,7 +93,7 @@ def _read(place: str) -> dict[str, Any]:
         raise UsageError(f"The settings {place} are no YAML: {where}") from error
     if not isinstance(stated, dict):
         raise UsageError(f"The settings {place} hold no names and values, as `source: /data/photos`.")
-    for names in (("source",), ("root",), ("ingest", "metadata", "join")):
+    for names in (("source",), ("root",), ("ingest", "metadata", "join"), ("labels", "oracle", "file")):
         group = _group(stated, names[:-1])
         told = group.get(names[-1])
         if isinstance(told, str) and "://" not in told:

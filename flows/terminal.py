@@ -142,6 +142,9 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
     for name in ("embedded", "selected"):
         if told[name]:
             table.add_row(name, f"{told[name]:,}")
+    labels = told["labels"]
+    if labels["answers"]:
+        table.add_row("labels", f"{labels['answers']:,}", f"{labels['suspects']:,} doubtful")
     if table.row_count:
         console.print(table)
     if told["verdicts"]:
@@ -174,6 +177,8 @@ def _next(told: dict[str, Any]) -> str:
     if told["held"]:
         first = told["held"][0]
         return f'winnow release {first} --note "..." (or discard)'
+    if told["labels"]["answers"]:
+        return "open the report: labels, and those that are doubtful"
     if told["selected"]:
         return "open the report; label what lies in handoff/ of the root"
     return 'winnow status; winnow query "SELECT outcome, count(*) FROM objects GROUP BY outcome"'

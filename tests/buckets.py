@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +128,17 @@ def serving(proxy: Any) -> Any:
     moto.stop()
 
 
+@contextlib.contextmanager
+def spoiling(behind: tuple[str, int]) -> Iterator[Buckets]:
+    """The same proxy before another server: its URL, what it saw, and the faults it makes."""
+    proxy = _Proxy(("127.0.0.1", 0), _Handler)
+    proxy.behind = behind
+    proxy.buckets = Buckets(f"http://127.0.0.1:{proxy.server_address[1]}")
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    yield proxy.buckets
+    proxy.shutdown()
+
+
 class _Proxy(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -159,7 +170,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._pass_on(body, faults)
 
-    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815
+    do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815
 
     def _pass_on(self, body: bytes, faults: Faults) -> None:
         behind = http.client.HTTPConnection(*self.server.behind, timeout=60)

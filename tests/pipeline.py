@@ -33,6 +33,13 @@ def select(settings: Settings, name: str | None = None) -> Summary:
     return _summary(flow.fn(settings, name))
 
 
+def label(settings: Settings) -> Summary:
+    """One run of the flow label."""
+    from flows.label import label as flow
+
+    return _summary(flow.fn(settings))
+
+
 def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
     """What a query gives."""
     found: list[dict[str, Any]] = views.query(opened(settings), sql).to_pylist()

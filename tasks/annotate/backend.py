@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import Value
@@ -78,14 +78,19 @@ class Pushed:
 class Backend(Protocol):
     """A place where people label. Everything is keyed by sample_id; pushing again adds only what is missing."""
 
+    origin: Literal["human", "oracle"]
+
     def push(self, ontology: Ontology, purpose: str, tasks: Iterable[Task]) -> Pushed:
         """Bring tasks there. Raises WinnowError if the place does not answer, UsageError if it refuses."""
 
     def collect(self, ontology: Ontology, since: datetime | None) -> Iterator[Answer]:
         """What was answered or changed since then (all of it, if None); an answer may come more than once."""
 
-    def standing(self, ontology: Ontology) -> set[str] | None:
-        """References of every answer that is there now, to find the deleted ones; None if it cannot tell."""
+    def deleted(self, ontology: Ontology, collected: set[str]) -> set[str]:
+        """Which of the references collected before are no longer there, as far as the place can tell.
+
+        What was cleared away with its whole project stays a label: nobody took the answer back.
+        """
 
     def check(self) -> dict[str, Any]:
         """What `winnow doctor` tells of it."""

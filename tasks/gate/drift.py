@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tasks.gate.checks import Check, Suite
 from tasks.gate.settings import GateSettings
-from tasks.gate.suites import Check, Suite, values_of
+from tasks.gate.suites import values_of
 from tasks.store import views
 from tasks.store.errors import UsageError
 from tasks.store.ids import json_path

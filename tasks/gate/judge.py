@@ -8,9 +8,10 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
+from tasks.gate.checks import Check, Suite, Transition
 from tasks.gate.drift import add_drift
 from tasks.gate.settings import GateSettings
-from tasks.gate.suites import Check, Suite, Transition, suite
+from tasks.gate.suites import suite
 from tasks.store import staging
 from tasks.store.commit import write
 from tasks.store.ids import make_id

@@ -78,8 +78,25 @@ class SelectedGate(StrictModel):
     mode: Mode = _MODE
 
 
+class AnnotatedGate(StrictModel):
+    """Between review and the labels that everybody reads."""
+
+    mode: Mode = _MODE
+    max_trouble_share: Share = Field(default=0.05, description="Share of answers that break the ontology.")
+    max_deleted_share: Share = Field(
+        default=0.2, description="Share of the labels from people that were taken back where they were made."
+    )
+    min_agreement: float = Field(
+        default=0.6, ge=-1, le=1, description="Krippendorff's alpha of the samples that several annotators labelled."
+    )
+    max_suspect_share: Share = Field(default=0.2, description="Share of labels that the review doubts.")
+    min_coverage: Share = Field(
+        default=0.0, description="Share of the samples that were handed off that are answered; less only warns."
+    )
+
+
 class GateSettings(StrictModel):
-    """The five gates."""
+    """The six gates."""
 
     min_objects: int = Field(
         default=50,
@@ -91,3 +108,4 @@ class GateSettings(StrictModel):
     embedded: EmbeddedGate = Field(default_factory=EmbeddedGate)
     compared: ComparedGate = Field(default_factory=ComparedGate)
     selected: SelectedGate = Field(default_factory=SelectedGate)
+    annotated: AnnotatedGate = Field(default_factory=AnnotatedGate)

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from tasks.gate.checks import Check, Severity, Suite, Transition, share
+from tasks.gate.labelled import annotated
 from tasks.gate.settings import GateSettings
-
-Transition = Literal["ingested", "deduplicated", "embedded", "compared", "selected"]
-Severity = Literal["critical", "warning"]
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
 
@@ -21,39 +19,6 @@ _OF_OBJECTS = ["reject", "deferred"]
 """Shares that leave frames out."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One expectation.
-
-    Attributes:
-        words: what is expected, as people read it.
-        kind: class of great_expectations.expectations.
-        arguments: what it takes.
-        frame: which rows it judges; of ingest, `objects` are the rows without the frames of videos.
-        severity: critical holds, warning warns.
-        threshold: what is allowed, as people read it.
-        name_by: column that names the rows that fail.
-        told_by: column that says of each row that fails what is wrong.
-    """
-
-    words: str
-    kind: str
-    arguments: dict[str, Any]
-    frame: Literal["rows", "objects", "facts", "groups", "drift"] = "rows"
-    severity: Severity = "critical"
-    threshold: str = ""
-    name_by: str | None = None
-    told_by: str | None = None
-
-
-@dataclass(frozen=True)
-class Suite:
-    """The checks of one gate and the frames they look at."""
-
-    checks: list[Check]
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-
 def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
     """The checks of a gate for the staged rows and figures."""
     build: dict[str, Callable[[pd.DataFrame, dict[str, Any], GateSettings], Suite]] = {
@@ -62,6 +27,7 @@ def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], set
         "embedded": _embedded,
         "compared": _compared,
         "selected": _selected,
+        "annotated": annotated,
     }
     return build[transition](rows, facts, settings)
 
@@ -92,7 +58,7 @@ def _ingested(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
         "misexposed": ("share of dark and overexposed pictures", gate.max_misexposed_share),
     }
     checks += [
-        _share(column, words, most, "critical" if _size(rows, column) >= settings.min_objects else "warning")
+        share(column, words, most, "critical" if _size(rows, column) >= settings.min_objects else "warning")
         for column, (words, most) in shares.items()
         if _any(rows, column)
     ]
@@ -139,7 +105,7 @@ def _repeated(rows: pd.DataFrame, facts: dict[str, Any], most: float, min_object
         ),
     ]
     if len(rows):
-        checks.append(_share("duplicate", "share of duplicates", most, severity))
+        checks.append(share("duplicate", "share of duplicates", most, severity))
     return Suite(checks, {"rows": rows})
 
 
@@ -193,11 +159,6 @@ def _selected(rows: pd.DataFrame, facts: dict[str, Any], _settings: GateSettings
         ),
     ]
     return Suite(checks, {"rows": rows})
-
-
-def _share(column: str, words: str, most: float, severity: Severity) -> Check:
-    arguments = {"column": column, "max_value": most}
-    return Check(words, "ExpectColumnMeanToBeBetween", arguments, severity=severity, threshold=f"at most {most:g}")
 
 
 def _with_shares(rows: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from tasks.report import gallery, projection
 from tasks.report.days import MEASURES, read_days
 from tasks.report.facts import facts_of
 from tasks.report.figures import figures
+from tasks.report.labels import read_labels
 from tasks.report.outliers import find_outliers
 from tasks.report.packing import packed_columns, packed_lines
 from tasks.report.points import cells_of, points_of, read_samples, still_there
@@ -45,6 +46,7 @@ def write_report(root: str, redraw_map: bool = False) -> str:
         made_at=datetime.now(UTC),
         figures=figures(opened, connection, REJECTS_SHOWN),
         selected=gallery.selected(opened, connection, SELECTED_SHOWN),
+        labels=read_labels(opened, connection, choices.recall(opened, "embed.model")),
         groups=gallery.duplicate_groups(opened, connection, GROUPS_SHOWN, REPEATS_SHOWN),
         **values,
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.progress import advance
-from tasks.select.pool import Pool, open_tasks, read_pool
+from tasks.select.pool import Pool, open_tasks, pool_size, read_pool
 from tasks.select.settings import SelectSettings
 from tasks.select.tagged import Tags
 from tasks.store import choices, staging, tables, views
@@ -83,6 +83,9 @@ def wanted_selection(
     room = _room(root, settings)
     if room < 1:
         return Wanted(None, 0, f"the label queue is full: {settings.open_tasks_max} samples wait for a label")
+    model: Any = choices.recall(root, MODEL_CHOICE)
+    if pool_size(root, model["name"]) == 0:
+        return Wanted(None, 0, "every sample in the pool is selected or labelled")
     return Wanted(name or _next_name(log), room, "")
 
 

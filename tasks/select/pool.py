@@ -59,6 +59,11 @@ def read_pool(root: Root, table: str, model: str) -> Pool:
     return Pool(columns, _vectors(root, table, columns["sample_id"].to_pylist()), _vectors(root, table, chosen))
 
 
+def pool_size(root: Root, model: str) -> int:
+    """How many samples the pool has, for vectors of one model."""
+    return int(views.connect(root).execute(f"SELECT count(*) FROM ({_POOL})", [model]).fetchall()[0][0])
+
+
 def open_tasks(root: Root) -> int:
     """Samples that were selected and are not labelled yet: the length of the label queue."""
     rows = views.connect(root).sql(
@@ -85,12 +90,14 @@ _CHOSEN = """
 def _vectors(root: Root, table: str, ids: Sequence[str]) -> Vectors:
     """Vectors of the samples that have one, in the order of `ids`."""
     dataset = tables.open_table(root, table)
-    if dataset is None or not ids:
+    if dataset is None:
         return np.zeros((0, 0), np.float32)
+    dimensions = dataset.schema.field("vector").type.list_size
+    if not ids:
+        return np.zeros((0, dimensions), np.float32)
     stored = dataset.to_table(columns=["sample_id"])["sample_id"]
     places = pc.index_in(stored, value_set=pa.array(ids, pa.string())).fill_null(-1).to_numpy()
     hits = places >= 0
-    dimensions = dataset.schema.field("vector").type.list_size
     matrix: Vectors = np.zeros((len(ids), dimensions), np.float32)
     start = 0
     for rows in tables.batches_of(dataset, ["vector"]):

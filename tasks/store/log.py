@@ -17,8 +17,8 @@ from tasks.store.schema import BATCHES
 Name = Literal["planned", "staged", "held", "released", "discarded", "committing", "committed"]
 
 STAGES = ("ingest", "dedupe", "embed", "compare")
-"""What a batch of objects goes through, in order. A selection goes through `select` alone, what is embedded again
-through `embed`."""
+"""What a batch of objects goes through, in order. A selection goes through `select` alone, a round of labels
+through `label`, what is embedded again through `embed`."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Batch:
 
     @property
     def next_stage(self) -> str | None:
-        """The stage that it stands before; None if it is done. Discarded at ingest, it still commits its rejects."""
+        """The stage that it stands before; None if it is done. What was discarded at ingest or label is still told."""
         chain = STAGES if self.planned.stage == "ingest" else (self.planned.stage,)
         waiting = next((stage for stage in chain if stage not in self.committed), None)
         if self.discarded:
-            return "ingest" if self.discarded.stage == waiting == "ingest" else None
+            return waiting if self.discarded.stage == waiting and waiting in ("ingest", "label") else None
         return waiting
 
     @property

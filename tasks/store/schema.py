@@ -182,7 +182,7 @@ FINDINGS = Table(
     (
         Column("finding_id", TEXT, "hash of sample, kind and what was found"),
         Column("sample_id", TEXT, "the sample; null for metadata of a file that is none"),
-        Column("kind", TEXT, "what is doubted: metadata_missing, metadata_invalid, label_error, disagreement, ..."),
+        Column("kind", TEXT, "what is doubted: metadata_missing, metadata_invalid, label_invalid, label_error, ..."),
         Column("annotation_id", TEXT, "the annotation that is doubted, if it is one"),
         Column("score", pa.float32(), "0 to 1, higher is more doubtful"),
         Column("reason", TEXT, "why, in words"),

@@ -64,14 +64,15 @@ def prefect_server(home: Path) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api/health", server)
+        wait_for(f"http://127.0.0.1:{port}/api/health", server)
         yield f"http://127.0.0.1:{port}/api"
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: float = 90) -> None:
+def wait_for(address: str, server: subprocess.Popen[bytes], seconds: float = 90) -> None:
+    """Wait until a server that was started answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert server.poll() is None, "the server ended"

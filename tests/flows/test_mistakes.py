@@ -36,6 +36,17 @@ from tests.pipeline import curate, settings_for
         (["status", "--root", "nowhere"], "There is no root"),
         (["query", "SELECT * FROM secrets", "--root", "made"], "There is no table secrets"),
         (["query", "SELECT 1", "--format", "xml", "--root", "made"], "--format is 'xml'"),
+        (
+            ["labels", "import", "gone.csv", "--format", "csv", "--ontology", "o", "--root", "made"],
+            "gone.csv is not there",
+        ),
+        (["labels", "import", "texts", "--format", "xls", "--ontology", "o", "--root", "made"], "--format is 'xls'"),
+        (["labels", "import", "texts", "--format", "voc", "--root", "made"], "Name an ontology"),
+        (
+            ["predictions", "import", "texts", "--format", "csv", "--model-version", "m", "--root", "made"],
+            "end in .csv",
+        ),
+        (["export", "out", "--format", "yolo", "--labelled", "--root", "made"], "no sample meets"),
         (["tag", "x", "--where", "nonsense <", "--root", "made"], "The query cannot be run"),
         (["release", "b-1", "--note", "x", "--root", "made"], "no batch or selection b-1"),
         (["retry", "--reason", "ugly", "--root", "made"], "There is no reason 'ugly'"),

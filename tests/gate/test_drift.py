@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tasks.gate.checks import Suite
 from tasks.gate.drift import add_drift
 from tasks.gate.settings import GateSettings
 from tasks.gate.settle import release
-from tasks.gate.suites import Suite
 from tasks.store.commit import Resolved, commit
 from tasks.store.errors import UsageError
 from tasks.store.root import Root

@@ -1,0 +1,59 @@
+"""What the gate `annotated` expects of a round of labels."""
+
+from typing import Any
+
+import pandas as pd
+
+from tasks.gate.checks import Check, Severity, Suite
+from tasks.gate.settings import GateSettings
+
+
+def annotated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    """The checks for a round.
+
+    Args:
+        rows: the staged annotations.
+        facts: `answers`, `troubles` and `deleted` of the round; `from_people`: labels from people before it;
+            `labelled`: samples with a label; `suspects`: those that the review doubts; `agreement`: alpha of the
+            `compared` samples that several annotators labelled, or None; `handed_off` and `answered`: samples.
+        settings: of all gates.
+    """
+    gate = settings.annotated
+    came = facts["answers"] + facts["troubles"]
+    shares = {
+        "trouble": (facts["troubles"], came),
+        "deleted": (facts["deleted"], facts["from_people"]),
+        "suspect": (facts["suspects"], facts["labelled"]),
+        "covered": (facts["answered"], facts["handed_off"]),
+    }
+    frame = pd.DataFrame([{name: part / whole if whole else None for name, (part, whole) in shares.items()} | facts])
+    checks = [
+        Check("every answer is there", "ExpectTableRowCountToEqual", {"value": facts["answers"] + facts["deleted"]}),
+        Check("no annotation is there twice", "ExpectColumnValuesToBeUnique", {"column": "annotation_id"}),
+    ]
+    bounds = [
+        ("trouble", "share of answers that break the ontology", "max_value", gate.max_trouble_share, came),
+        ("deleted", "share of labels that were taken back", "max_value", gate.max_deleted_share, facts["from_people"]),
+        ("suspect", "share of doubtful labels", "max_value", gate.max_suspect_share, facts["labelled"]),
+        ("agreement", "agreement of the annotators (alpha)", "min_value", gate.min_agreement, facts["compared"]),
+        ("covered", "share of what was handed off that is answered", "min_value", gate.min_coverage, 0),
+    ]
+    checks += [
+        _bound(column, words, side, bound, "critical" if size >= settings.min_objects else "warning")
+        for column, words, side, bound, size in bounds
+        if frame[column].notna().all()
+    ]
+    return Suite(checks, {"rows": rows, "facts": frame})
+
+
+def _bound(column: str, words: str, side: str, bound: float, severity: Severity) -> Check:
+    told = f"at {'most' if side == 'max_value' else 'least'} {bound:g}"
+    return Check(
+        words,
+        "ExpectColumnMeanToBeBetween",
+        {"column": column, side: bound},
+        frame="facts",
+        severity=severity,
+        threshold=told,
+        told_by=None,
+    )
