@@ -126,10 +126,10 @@ def _read(file: str) -> list[dict[str, str]]:
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
-            rows = list(reader)
+            names, rows = reader.fieldnames or [], list(reader)
     except (OSError, UnicodeError, csv.Error) as error:
         raise UsageError(f"The decisions in {file} cannot be read ({error}).") from error
-    lacking = {"annotation_id", "decision"} - set(reader.fieldnames or [])
+    lacking = {"annotation_id", "decision"} - set(names)
     if lacking:
         raise UsageError(f"{file} has no column {min(lacking)}: fill in what `winnow labels suspects --csv` wrote.")
     return rows

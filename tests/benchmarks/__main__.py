@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tests.benchmarks.benchmark import Result, Skipped
 
-NAMES = ("ingest", "videos", "peers", "embed", "diversity", "coverage", "edits", "duplicates", "memory", "growth")
+NAMES = (
+    "ingest", "videos", "peers", "embed", "diversity", "coverage", "edits", "duplicates", "label_errors", "memory",
+    "growth",
+)  # fmt: skip
 ROW = "{:<58} {:>10} {:>8} {:>8}  {}"
 
 

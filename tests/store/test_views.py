@@ -141,3 +141,19 @@ def test_labels__reviewed_before_consensus_before_human_before_import_and_never_
     assert views.query(root, "SELECT value FROM labels").to_pylist() == [{"value": "agreed"}]
     write(root, "annotations", pa.Table.from_pylist([label("seen", "human", "reviewed", 0)], schema=ANNOTATIONS.schema))
     assert views.query(root, "SELECT value FROM labels").to_pylist() == [{"value": "seen"}]
+
+
+def test_staged_rows_count_as_if_they_were_in_their_table_and_once(root: Root) -> None:
+    def labels(*ids: str) -> pa.Table:
+        rows = [{"annotation_id": one, "sample_id": one, "origin": "human", "ontology": "o"} for one in ids]
+        named = [{**row, "status": "submitted", "value": "{}", "replaces": None} for row in rows]
+        return pa.Table.from_pylist(named, schema=ANNOTATIONS.schema)
+
+    def seen(**staged: pa.Table) -> list[str]:
+        found = views.connect(root, staged=staged).sql("SELECT sample_id FROM labels ORDER BY sample_id").fetchall()
+        return [row[0] for row in found]
+
+    assert seen(annotations=labels("a")) == ["a"]
+    write(root, "annotations", labels("a", "b"))
+    assert seen(annotations=labels("b", "c", "c")) == ["a", "b", "c"]
+    assert seen() == ["a", "b"]

@@ -1,0 +1,156 @@
+"""Wrong labels found on photographs, beside cleanlab and beside a probe that learned the true labels."""
+
+import csv
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tasks.embed import backbone
+from tasks.embed.vectors import embedded
+from tasks.embed.weights import Weights
+from tasks.image.decode import decode
+from tasks.image.thumbnail import encode, shrink
+from tasks.review.label_errors import as_features, rank_labels, softmax, unseen_logits
+from tests.benchmarks.benchmark import Result
+from tests.benchmarks.pictures import shared
+
+CHECKPOINT = ("weights", "mobilenetv2_100_in1k_tv.safetensors")
+SEEDS = range(3)
+NOISES = [(kind, rate) for kind in ("uniform", "class-dependent") for rate in (0.05, 0.10)]
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Pictures with labels: (n, d) float32 unit rows, (n,) codes of the true classes, their files."""
+
+    name: str
+    vectors: np.ndarray
+    truth: np.ndarray
+    files: list[str]
+
+
+def measured(_place: Path) -> Iterator[Result]:
+    """Average precision as a share of what a probe with the true labels reaches on photographs that it has not seen."""
+    clothing, cifar = _clothing(), _cifar()
+    shares = []
+    for photographs in (clothing, cifar):
+        for kind, rate in NOISES:
+            ours, cleanlab, reference = (mean(each) for each in zip(*_cases(photographs, kind, rate), strict=True))
+            shares.append(ours / reference)
+            figures = f"{ours:.3f}, cleanlab's self-confidence {cleanlab:.3f}, reference {reference:.3f}"
+            title = f"wrong labels, {photographs.name}, {kind} {rate:.0%} / reference"
+            yield Result(title, shares[-1], 0.9, 0.85, f"average precision {figures}; {len(SEEDS)} seeds")
+    yield Result("wrong labels, mean of the eight / reference", mean(shares), 0.95, 0.92, f"worst {min(shares):.3f}")
+    yield _precision(clothing)
+    yield _reviewed_by_people(cifar)
+
+
+def _cases(photographs: Photographs, kind: str, rate: float) -> Iterator[tuple[float, float, float]]:
+    """Average precision of ours, of cleanlab's self-confidence and of the reference, for each seed."""
+    for seed in SEEDS:
+        labels = _flipped(photographs, kind, rate, seed)
+        wrong = labels != photographs.truth
+        ours, cleanlab, reference = (
+            float(average_precision_score(wrong, score(photographs, labels)))
+            for score in (_ours, _self_confidence, _reference)
+        )
+        yield ours, cleanlab, reference
+
+
+def _precision(clothing: Photographs) -> Result:
+    """Of the photographs of the train folders that stand first, as many as were flipped."""
+    train = np.array([file.startswith("train/") for file in clothing.files])
+    photographs = Photographs("train", clothing.vectors[train], clothing.truth[train], [])
+    found = []
+    for seed in SEEDS:
+        labels = _flipped(photographs, "uniform", 0.05, seed)
+        wrong = labels != photographs.truth
+        first = np.argsort(-_ours(photographs, labels), kind="stable")[: wrong.sum()]
+        found.append(float(wrong[first].mean()))
+    detail = f"{wrong.sum()} of {len(labels)} labels flipped; {', '.join(f'{one:.3f}' for one in found)}"
+    return Result("precision at the number of flips, clothing train 5%", mean(found), 0.85, 0.8, detail)
+
+
+def _reviewed_by_people(cifar: Photographs) -> Result:
+    """Labels of the CIFAR-10 test set as they are, by what five reviewers said of some."""
+    with shared("label_issues", "human_review.csv").open() as lines:
+        verdicts = {row["file"]: row["verdict"] for row in csv.DictReader(lines)}
+    seen = np.array([verdicts.get(file) in ("wrong", "label_ok") for file in cifar.files])
+    wrong = np.array([verdicts.get(file) == "wrong" for file in cifar.files])[seen]
+    scores = (_ours(cifar, cifar.truth)[seen], _self_confidence(cifar, cifar.truth)[seen])
+    ours, cleanlab = (float(roc_auc_score(wrong, score)) for score in scores)
+    detail = (
+        f"AUROC {ours:.3f}, cleanlab's self-confidence {cleanlab:.3f}; {wrong.sum()} wrong of {len(wrong)} reviewed"
+    )
+    return Result("wrong by five reviewers, CIFAR-10 test / cleanlab", ours / cleanlab, 1, 1, detail)
+
+
+def _ours(photographs: Photographs, labels: np.ndarray) -> np.ndarray:
+    ranking = rank_labels(photographs.vectors, labels, _alone(labels), np.zeros(len(labels), bool))
+    return ranking.score
+
+
+def _self_confidence(photographs: Photographs, labels: np.ndarray) -> np.ndarray:
+    """With the same probe, cross-validated."""
+    from cleanlab.rank import get_label_quality_scores
+
+    unseen = unseen_logits(as_features(photographs.vectors), labels, _alone(labels), np.ones(len(labels), bool))
+    quality = get_label_quality_scores(labels, softmax(unseen), method="self_confidence")
+    return 1 - np.asarray(quality)
+
+
+def _reference(photographs: Photographs, labels: np.ndarray) -> np.ndarray:
+    """The margin of the given labels by the same probe, cross-validated, that learned the true ones."""
+    truth, rows = photographs.truth, np.arange(len(labels))
+    logits = unseen_logits(as_features(photographs.vectors), truth, _alone(truth), np.ones(len(truth), bool))
+    others = logits.copy()
+    others[rows, labels] = -np.inf
+    return np.asarray(others.max(axis=1) - logits[rows, labels])
+
+
+def _alone(labels: np.ndarray) -> list[str]:
+    return [f"{number:05d}" for number in range(len(labels))]
+
+
+def _flipped(photographs: Photographs, kind: str, rate: float, seed: int) -> np.ndarray:
+    """Labels of which a share is wrong: of any other class, or of the class whose photographs are most alike."""
+    chance = np.random.default_rng(seed)
+    truth, kinds = photographs.truth, int(photographs.truth.max()) + 1
+    wrong = chance.choice(len(truth), round(rate * len(truth)), replace=False)
+    labels = truth.copy()
+    if kind == "uniform":
+        labels[wrong] = (truth[wrong] + chance.integers(1, kinds, len(wrong))) % kinds
+    else:
+        means = np.stack([photographs.vectors[truth == code].mean(axis=0) for code in range(kinds)])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        alike = means @ means.T - 2 * np.eye(kinds)
+        labels[wrong] = alike.argmax(axis=1)[truth[wrong]]
+    return labels
+
+
+def _clothing() -> Photographs:
+    folder = shared("photos", "clothing")
+    places = sorted(folder.rglob("*.jpg"))
+    files = [place.relative_to(folder).as_posix() for place in places]
+    return _photographs("clothing", files, [file.split("/")[1] for file in files], [one.read_bytes() for one in places])
+
+
+def _cifar() -> Photographs:
+    with shared("label_issues", "index.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    with tarfile.open(shared("label_issues", "cifar10_test_even.tar")) as tar:
+        contents = [tar.extractfile(row["file"]).read() for row in rows]  # type: ignore[union-attr]
+    return _photographs("CIFAR-10", [row["file"] for row in rows], [row["label"] for row in rows], contents)
+
+
+def _photographs(name: str, files: list[str], classes: list[str], contents: list[bytes]) -> Photographs:
+    """Embedded as curate embeds them: from thumbnails."""
+    model = backbone.load(Weights("mobilenetv2_100", str(shared(*CHECKPOINT))), "torch")
+    pictures = (decode(content, max_pixels=10**8, short_side=256).pixels for content in contents)
+    vectors = embedded([encode(shrink(pixels, 256)) for pixels in pictures], model, 64)
+    return Photographs(name, vectors, np.unique(classes, return_inverse=True)[1], files)
