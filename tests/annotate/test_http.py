@@ -13,6 +13,7 @@ import pytest
 from tasks.annotate.backends.label_studio import LabelStudio
 from tasks.annotate.http import Server, Unsure
 from tasks.annotate.settings import LabelStudioSettings
+from tasks.labels.ontology import Ontology
 from tasks.store.errors import UsageError, WinnowError
 from tasks.store.root import Root
 from tests.flows.servers import free_port
@@ -143,6 +144,15 @@ def test_a_token_that_is_none_is_asked_for_without_being_told(
     ):
         backend(root, url).check()
     assert not token.strip() or token not in str(told.value)
+
+
+def test_another_server_that_answers_in_json_is_told_from_a_label_studio(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINNOW_LABEL_STUDIO_TOKEN", "f" * 40)
+    asked = Ontology.model_validate({"name": "clothes", "type": "class", "classes": ["hat"]})
+    with answering(lambda _: (200, "[]")) as url, pytest.raises(UsageError, match="is no Label Studio"):
+        list(backend(root, url).collect(asked, None))
 
 
 def backend(root: Root, url: str, **settings: Any) -> LabelStudio:

@@ -114,7 +114,7 @@ class LabelStudio:
         """Ask for one annotation: what is counted of tasks may lag behind, and a label is not given up for that."""
         number, _, moment = reference.rpartition("/")[2].partition("@")
         found = self._server.ask("GET", f"/api/annotations/{number}/", may_miss=True)
-        return found is None or found["was_cancelled"] or found["created_at"] != moment
+        return found is None or found["was_cancelled"] or _moment(found) != moment
 
     def _credentials(self, server: Server) -> str:
         """A legacy token is sent as it is, a personal access token is exchanged for one that is good for minutes."""
@@ -175,8 +175,12 @@ def _unscored(value: Value) -> Value:
 
 def _reference(project: dict[str, Any], annotation: dict[str, Any]) -> str:
     """With the moment when it was made: Label Studio uses ids again, and the address of a server may change."""
-    return f"{_reference_prefix(project)}{annotation['id']}@{annotation['created_at']}"
+    return f"{_reference_prefix(project)}{annotation['id']}@{_moment(annotation)}"
 
 
 def _reference_prefix(project: dict[str, Any]) -> str:
-    return f"label-studio/{project['id']}@{project['created_at']}/"
+    return f"label-studio/{project['id']}@{_moment(project)}/"
+
+
+def _moment(made: dict[str, Any]) -> str:
+    return datetime.fromisoformat(made["created_at"]).astimezone(UTC).isoformat()

@@ -104,6 +104,8 @@ def _titled(server: Server, prefix: str, names: dict[str, str]) -> dict[str, Pro
     for page in itertools.count(1):
         asked = {"title": f"{prefix}: ", "page": page, "page_size": 100}
         listed = server.ask("GET", "/api/projects/", params=asked)
+        if not isinstance(listed, dict) or "results" not in listed:
+            raise UsageError(f"What answers at {server.url} is no Label Studio as of 1.23: name its address.")
         for project in listed["results"]:
             name = names.get(project["title"])
             if name and project["id"] < found.get(name, {"id": math.inf})["id"]:

@@ -5,6 +5,7 @@ tracks. Comments, ratings and whatever else people add to a page are not labels 
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.labels.formats.label_studio_brush import as_brush, from_brush
@@ -122,69 +123,79 @@ def _places(shape: Value, size: Size) -> Iterator[tuple[str, str, Value]]:
         yield POLYGON, "polygonlabels", {"points": points, "closed": True}
 
 
+@dataclass
+class _Said:
+    """Results, sorted out: answers, chosen classes, regions, and attributes of the label and of each region."""
+
+    answers: list[str] = field(default_factory=list)
+    chosen: list[Result] = field(default_factory=list)
+    regions: list[Result] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+    of_region: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 def _label(results: list[Result], label_type: LabelType, size: Size | None) -> Value:
-    about: dict[str, Any] = {}
-    of_region: dict[str, dict[str, Any]] = {}
-    answers: list[str] = []
-    chosen: list[str] = []
-    regions: list[Result] = []
+    said = _sorted_out(results)
+    if said.answers:
+        value = _answered(said)
+    elif label_type in ("boxes", "masks"):
+        value = _shaped(said, label_type, size)
+    else:
+        value = _classified(said, label_type)
+    return {**value, "attributes": said.about} if said.about else value
+
+
+def _sorted_out(results: list[Result]) -> _Said:
+    said = _Said()
     for result in results:
         kind = result["type"]
         if kind != "choices":
-            regions += [result] if kind not in _NO_LABELS else []
+            said.regions += [result] if kind not in _NO_LABELS else []
             continue
-        choices = [str(one) for one in result["value"]["choices"]]
-        attribute = as_attribute(result["from_name"], choices[0]) if choices else None
-        if result["from_name"] == ANSWER:
-            answers += choices
+        value, control = result["value"], result["from_name"]
+        is_of_region = not {"x", "points", "rle"}.isdisjoint(value)
+        attribute = as_attribute(control, str(value["choices"][0])) if value["choices"] else None
+        if control == ANSWER:
+            said.answers += value["choices"]
         elif attribute:
-            is_of_region = {"x", "points", "rle"} & set(result["value"])
-            told = of_region.setdefault(result["id"], {}) if is_of_region else about
+            told = said.of_region.setdefault(result["id"], {}) if is_of_region else said.about
             told[attribute[0]] = attribute[1]
-        elif result["from_name"] == LABEL or not {"x", "points", "rle"} & set(result["value"]):
-            chosen += choices
-    value = _answered(answers, [*chosen, *regions], results)
-    if value is None:
-        value = _shaped(regions, of_region, label_type, size) if label_type in ("boxes", "masks") else None
-    if value is None:
-        value = _classified(chosen, regions, label_type)
-    return {**value, "attributes": about} if about else value
+        elif not is_of_region:
+            said.chosen.append(result)
+    return said
 
 
-def _answered(answers: list[str], labels: list[Any], results: list[Result]) -> Value | None:
-    """The answer, if one was given. It takes the place of pre-labels that were left standing, not of drawn labels."""
-    if not answers:
-        return None
-    if len(set(answers)) > 1:
-        raise BadLabel(f"both {answers[0]!r} and {answers[1]!r} were answered")
-    made = [result for result in results if result["from_name"] != ANSWER and result.get("origin") == "manual"]
-    if labels and made and answers[0] == "empty":
+def _answered(said: _Said) -> Value:
+    """The answer. It takes the place of pre-labels that were left standing, but not of what was labelled by hand."""
+    answer, *others = dict.fromkeys(said.answers)
+    if others:
+        raise BadLabel(f"both {answer!r} and {others[0]!r} were answered")
+    if answer == "empty" and any(one.get("origin") == "manual" for one in (*said.chosen, *said.regions)):
         raise BadLabel("'empty' was answered, and something labelled, too")
-    return {"answer": answers[0]}
+    return {"answer": answer}
 
 
-def _classified(chosen: list[str], regions: list[Result], label_type: LabelType) -> Value:
-    if regions:
+def _classified(said: _Said, label_type: LabelType) -> Value:
+    if said.regions:
         raise BadLabel(f"something was drawn, where a {label_type} is asked for")
-    if not chosen:
+    names = list(dict.fromkeys(str(name) for one in said.chosen for name in one["value"]["choices"]))
+    if not names:
         raise BadLabel("nothing was answered")
     if label_type == "multilabel":
-        return {"classes": chosen}
-    if len(set(chosen)) > 1:
-        raise BadLabel(f"both {chosen[0]!r} and {chosen[1]!r} were chosen")
-    return {"class": chosen[0]}
+        return {"classes": names}
+    if len(names) > 1:
+        raise BadLabel(f"both {names[0]!r} and {names[1]!r} were chosen")
+    return {"class": names[0]}
 
 
-def _shaped(
-    regions: list[Result], of_region: dict[str, dict[str, Any]], label_type: LabelType, size: Size | None
-) -> Value:
+def _shaped(said: _Said, label_type: LabelType, size: Size | None) -> Value:
     found: list[Value] = []
-    parts: dict[tuple[str, str], Value] = {}
-    for region in regions:
+    masks: dict[tuple[str, str], Value] = {}
+    for region in said.regions:
         shape = _shape(region, label_type, size)
-        shape |= {"attributes": of_region[region["id"]]} if region["id"] in of_region else {}
+        shape |= {"attributes": said.of_region[region["id"]]} if region["id"] in said.of_region else {}
         mask = (region.get("meta") or {}).get("mask")
-        whole = parts.setdefault((str(mask), shape["class"]), shape) if mask is not None else shape
+        whole = shape if mask is None else masks.setdefault((str(mask), shape["class"]), shape)
         if whole is not shape and "polygons" in whole and "polygons" in shape:
             whole["polygons"] += shape["polygons"]
         else:

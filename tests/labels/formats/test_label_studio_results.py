@@ -7,23 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pycocotools import mask
 
+from tasks.labels.formats.label_studio_brush import from_brush
 from tasks.labels.formats.label_studio_config import as_config, as_instructions, keeping_controls
 from tasks.labels.formats.label_studio_results import as_label, as_prediction, as_results
+from tasks.labels.formats.runs import from_pixels, pixels
 from tasks.labels.ontology import Ontology
-from tasks.labels.values import BadLabel, LabelType, Value, canonical
+from tasks.labels.values import BadLabel, LabelType, Value, bounds, canonical
 
 SIZE = (640, 480)
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
 attributes = st.dictionaries(names, st.one_of(st.booleans(), names), max_size=2)
-pixels = st.integers(0, 479_000).map(lambda thousandths: thousandths / 1000)
+spots = st.integers(0, 479_000).map(lambda thousandths: thousandths / 1000)
 sides = st.integers(1, 479_000).map(lambda thousandths: thousandths / 1000)
 about = {"attributes": attributes, "crowd": st.booleans(), "track": st.one_of(names, st.integers())}
-places = {"x": pixels, "y": pixels, "width": sides, "height": sides}
+places = {"x": spots, "y": spots, "width": sides, "height": sides}
 boxes = st.fixed_dictionaries({"class": names, **places}, optional=about)
-rings = st.lists(st.tuples(pixels, pixels), min_size=3, max_size=5).map(lambda ring: [one for at in ring for one in at])
+rings = st.lists(st.tuples(spots, spots), min_size=3, max_size=5).map(lambda ring: [one for at in ring for one in at])
 outlines = st.fixed_dictionaries({"class": names, "polygons": st.lists(rings, min_size=1, max_size=3)}, optional=about)
 
 
@@ -33,8 +34,7 @@ def painted(draw: Any) -> Value:
     for _ in range(draw(st.integers(1, 4))):
         x, y, side = draw(st.integers(0, 600)), draw(st.integers(0, 400)), draw(st.integers(1, 400))
         inside[y : y + side, x : x + side] ^= 1
-    told = mask.encode(np.asfortranarray(inside))
-    return {"class": draw(names), "rle": {"size": [SIZE[1], SIZE[0]], "counts": told["counts"].decode()}}
+    return {"class": draw(names), "rle": from_pixels(inside)}
 
 
 values: st.SearchStrategy[tuple[LabelType, Value]] = st.one_of(
@@ -61,10 +61,13 @@ def test_shapes_are_told_for_the_original_though_a_smaller_picture_was_shown() -
     }  # fmt: skip
     small = np.zeros((240, 320), np.uint8)
     small[10:20, 30:50] = 1
-    told = mask.encode(np.asfortranarray(small))
-    rle = {"size": [240, 320], "counts": told["counts"].decode()}
-    painted = as_label(as_results({"masks": [{"class": "dog", "rle": rle}]}, (320, 240)), "masks", SIZE)
-    assert mask.toBbox(painted["masks"][0]["rle"]).tolist() == [60, 20, 40, 20]
+    shown = as_results({"masks": [{"class": "dog", "rle": from_pixels(small)}]}, (320, 240))
+    assert bounds(as_label(shown, "masks", SIZE)["masks"][0]) == (60, 20, 100, 40)
+
+
+def test_the_brush_of_label_studio_itself_is_read() -> None:
+    packed = [0, 0, 0, 24, 57, 27, 252, 96, 17, 255, 219, 0, 143, 252]  # label-studio-sdk 2.1.2, brush.encode_rle
+    assert pixels(from_brush(packed, (3, 2), (3, 2))).tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 def chosen(control: str, *choices: str, **more: Any) -> Value:
