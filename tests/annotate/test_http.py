@@ -42,6 +42,7 @@ def answering(reply: Callable[[http.server.BaseHTTPRequestHandler], Reply]) -> I
         do_POST = do_GET  # noqa: N815
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # clients that hang up are no news
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
