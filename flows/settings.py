@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
-from tasks.review.settings import ReviewSettings
 
 from tasks.annotate.settings import HandoffSettings, LabelSettings
 from tasks.dedupe.settings import DedupeSettings
 from tasks.embed.settings import EmbedSettings
 from tasks.gate.settings import GateSettings
 from tasks.ingest.settings import IngestSettings
+from tasks.review.settings import ReviewSettings
 from tasks.select.settings import SelectSettings
 from tasks.store.errors import UsageError
 from tasks.store.settings import StrictModel

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tasks.export.labels import Labels
 from tasks.image.upright import write_upright
-from tasks.labels.formats import WRITERS
+from tasks.labels.formats import WRITERS, write_labels
 from tasks.labels.formats.picture import Picture
 from tasks.labels.formats.scale import in_pixels
 from tasks.progress import advance
@@ -25,7 +25,7 @@ _FILES = "winnow-files.json"
 def write_labelled(
     root: Root, place: Path, form: str, rows: pa.Table, labels: Labels, quality: int | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Write the samples that have a label; what was written, and in words what the format cannot hold.
+    """Write the samples with a label that the format holds; what was written, and in words what it cannot hold.
 
     Args:
         root: where the dataset is.
@@ -44,14 +44,16 @@ def write_labelled(
     for part in write_upright(root, to_uri(place / writer.IMAGES), labelled, quality=quality, max_cpu_s=MAX_CPU_S):
         written += part
         advance("export", len(part))
-    words = writer.write(place, [_picture(row, labels, writer.IMAGES) for row in written], labels.ontology)
+    pictures = [_picture(row, labels, writer.IMAGES) for row in written]
+    kept, words = write_labels(form, place, pictures, labels.ontology)
+    names = {picture.name for picture in kept}
     made = sorted(_files(place) - there)
     (place / _FILES).write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
-    return written, words
+    return [row for row, picture in zip(written, pictures, strict=True) if picture.name in names], words
 
 
 def _picture(row: dict[str, Any], labels: Labels, folder: str) -> Picture:
-    """The picture as its file is; a label that stems from another size of it is left as it was."""
+    """The picture as its file is, with its shapes in pixels of that file."""
     sample_id = row["sample_id"]
     name = str(Path(folder, f"{sample_id}.jpg"))
     whole = Picture(name, labels.values[sample_id], row["width"], row["height"])

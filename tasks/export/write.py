@@ -93,7 +93,7 @@ def export(
         refuse_type(form, WRITERS[form], labels.ontology.type)
         place = _claimed(folder, asked)
         written, words = write_labelled(opened, place, form, rows, labels, quality)
-        return Exported(str(place), len(written), _small(written), len(written), len(rows) - len(written), words)
+        return Exported(str(place), len(written), _small(written), len(written), len(rows) - len(labels.values), words)
     place = _claimed(folder, asked)
     advance("export", 0, len(rows))
     with_labels = len({sample_id for one in found for sample_id in one.values})

@@ -19,7 +19,7 @@ from tasks.labels.formats import (
     webdataset,
     yolo,
 )
-from tasks.labels.formats.fitting import Holds
+from tasks.labels.formats.fitting import Holds, fitting
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import LabelType
@@ -52,11 +52,10 @@ class Writer(Format, Protocol):
     IMAGES: str
     """The folder below the export in which the pictures lie when `write` is called."""
 
-    def write(self, folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-        """Write labels of one type; `Picture.name` is the file below `folder`.
+    def write(self, folder: Path, pictures: Sequence[Picture], ontology: Ontology, /) -> None:
+        """Write labels of the type that the ontology has; `Picture.name` is the file below `folder`.
 
-        Returns:
-            What the format cannot hold of them, in words.
+        They have nothing that the format does not hold: see `write_labels`.
         """
 
 
@@ -105,6 +104,28 @@ def read_labels(form: str, place: str, wanted: Wanted | None = None) -> Contents
         wrong = [*contents.trouble, *(one for picture in contents.pictures for one in picture.trouble)]
         raise UsageError(f"{path} holds no labels that can be read{': ' + wrong[0] if wrong else ''}.")
     return contents
+
+
+def write_labels(
+    form: str, folder: Path, pictures: Sequence[Picture], ontology: Ontology
+) -> tuple[list[Picture], list[str]]:
+    """Write labels in a format; pictures of which it can hold nothing are taken away.
+
+    Args:
+        form: name of the format.
+        folder: where the files of the pictures lie already, by their names.
+        pictures: in pixels of these files.
+        ontology: of their labels.
+
+    Returns:
+        The pictures as they were written, and in words what the format cannot hold of them.
+    """
+    writer = WRITERS[form]
+    kept, words = fitting(pictures, writer.HOLDS[ontology.type])
+    for left_out in {picture.name for picture in pictures} - {picture.name for picture in kept}:
+        (folder / left_out).unlink(missing_ok=True)
+    writer.write(folder, kept, ontology)
+    return kept, words
 
 
 def refuse_type(form: str, known: Format, kind: LabelType) -> None:

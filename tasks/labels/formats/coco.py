@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.labels.formats.files import as_name, read_json, the_file
-from tasks.labels.formats.fitting import EVERYTHING, Holds, fitting
+from tasks.labels.formats.fitting import EVERYTHING, Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.formats.runs import as_runs
@@ -58,22 +58,20 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `labels.json`; what it cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `labels.json`."""
     ids = {name: number for number, name in enumerate(ontology.class_names, 1)}
     annotations: list[Value] = []
-    for number, picture in enumerate(kept, 1):
+    for number, picture in enumerate(pictures, 1):
         for shape in shapes(picture.value or {}):
             annotations.append(_annotation(shape, len(annotations) + 1, number, ids[shape["class"]]))
     document = {
         "info": {"description": folder.name},
-        "images": [_image(picture, number) for number, picture in enumerate(kept, 1)],
+        "images": [_image(picture, number) for number, picture in enumerate(pictures, 1)],
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for name, number in ids.items()],
     }
     (folder / "labels.json").write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    return words
 
 
 def _shape(one: Value, classes: dict[Any, str], kind: Wanted) -> Value:

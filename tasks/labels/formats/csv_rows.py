@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.labels.formats.files import number, read_csv, the_file
-from tasks.labels.formats.fitting import EVERYTHING, Holds, fitting
+from tasks.labels.formats.fitting import EVERYTHING, Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.formats.runs import as_runs
@@ -61,17 +61,15 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `labels.csv`; what it cannot hold, in words: nothing."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `labels.csv`."""
     columns = ["file", *_COLUMNS[ontology.type], "attributes", "answer", "image_width", "image_height"]
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         rows.writeheader()
-        for picture in kept:
+        for picture in pictures:
             size = {"image_width": picture.width, "image_height": picture.height}
             rows.writerows({"file": unarmed(picture.name), **size, **row} for row in _rows(picture.value or {}))
-    return words
 
 
 def _kind(columns: list[str]) -> Wanted:

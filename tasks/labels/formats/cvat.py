@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from tasks.labels.formats.files import number, read_xml, the_file
-from tasks.labels.formats.fitting import Holds, fitting
+from tasks.labels.formats.fitting import Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.formats.runs import MAX_PIXELS, from_pixels, pixels
@@ -56,9 +56,8 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `annotations.xml`; what it cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `annotations.xml`."""
     document = ET.Element("annotations")
     put(document, "version", "1.1")
     task = put(put(document, "meta"), "task")
@@ -66,12 +65,11 @@ def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list
     labels = put(task, "labels")
     for name in ontology.class_names:
         put(put(labels, "label"), "name", name)
-    for row, picture in enumerate(kept):
+    for row, picture in enumerate(pictures):
         name = picture.name.removeprefix(f"{IMAGES}/")
         image = put(document, "image", id=row, name=name, width=picture.width, height=picture.height)
         _put_labels(image, picture.value or {})
     write_xml(folder / "annotations.xml", document)
-    return words
 
 
 def _kind(document: Any) -> LabelType:

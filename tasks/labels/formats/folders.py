@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.labels.formats.files import read_json
-from tasks.labels.formats.fitting import Holds, fitting
+from tasks.labels.formats.fitting import Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import IMAGE_SUFFIXES, Contents, Picture, Wanted
 from tasks.labels.ontology import Ontology
@@ -36,24 +36,21 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Move the pictures into folders of their classes; what those cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Move the pictures into folders of their classes."""
     names = {name: _folder(name) for name in ontology.class_names}
     for name in names.values():
         (folder / name).mkdir(exist_ok=True)
-    for picture in kept:
+    for picture in pictures:
         assert picture.value is not None
         (folder / picture.name).replace(folder / names[picture.value["class"]] / Path(picture.name).name)
-    for left_out in {picture.name for picture in pictures} - {picture.name for picture in kept}:
-        (folder / left_out).unlink()
     others = {put: name for name, put in names.items() if put != name}
     if others:
         (folder / _NAMES).write_text(json.dumps(others, ensure_ascii=False), encoding="utf-8")
-    return words
 
 
 def _folder(name: str) -> str:
     """The name of a folder: a class that no folder can be called by gets one of its own."""
-    possible = not set("/\\\0") & set(name) and not name.startswith(".") and 0 < len(name.encode()) <= 200
+    ours = name.startswith((".", "winnow-")) or name == _NAMES
+    possible = not set("/\\\0") & set(name) and not ours and len(name.encode()) <= 200
     return name if possible else f"class-{make_id(name)[:12]}"

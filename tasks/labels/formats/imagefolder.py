@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.labels.formats.fitting import EVERYTHING, Holds, fitting
+from tasks.labels.formats.fitting import EVERYTHING, Holds
 from tasks.labels.formats.picture import Picture
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import LabelType, Value, shapes
@@ -24,15 +24,13 @@ HOLDS: dict[LabelType, Holds] = {
 }
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `data/metadata.jsonl`; what it cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
-    there = {name for picture in kept for shape in shapes(picture.value or {}) for name in shape}
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `data/metadata.jsonl`."""
+    there = {name for picture in pictures for shape in shapes(picture.value or {}) for name in shape}
     with (folder / IMAGES / "metadata.jsonl").open("w", encoding="utf-8") as lines:
-        for picture in kept:
+        for picture in pictures:
             line = {"file_name": Path(picture.name).name, **_told(picture.value or {}, ontology.type, there)}
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return words
 
 
 def _told(value: Value, kind: LabelType, there: set[str]) -> Value:

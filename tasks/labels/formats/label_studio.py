@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.labels.formats.files import read_json, the_file
-from tasks.labels.formats.fitting import EVERYTHING, Holds, fitting
+from tasks.labels.formats.fitting import EVERYTHING, Holds
 from tasks.labels.formats.label_studio_config import as_config
 from tasks.labels.formats.label_studio_results import as_label, as_results
 from tasks.labels.formats.picture import Contents, Picture, Wanted
@@ -61,13 +61,11 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return Contents(kind, list(names), list(pictures.values()), stated, trouble, notes if again else [])
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `tasks.json` and the project's page, `config.xml`; what they cannot hold, in words: nothing."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
-    tasks = [_task(picture) for picture in kept]
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `tasks.json` and the project's page, `config.xml`."""
+    tasks = [_task(picture) for picture in pictures]
     (folder / "tasks.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False), encoding="utf-8")
     (folder / "config.xml").write_text(as_config(ontology), encoding="utf-8")
-    return words
 
 
 def _is_task(one: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.labels.formats.files import number, read_csv, the_file
-from tasks.labels.formats.fitting import Holds, fitting
+from tasks.labels.formats.fitting import Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.formats.spreadsheet import armless, unarmed
@@ -40,16 +40,14 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `labels.csv`; what it cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], _ontology: Ontology) -> None:
+    """Write `labels.csv`."""
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, _COLUMNS, restval="", lineterminator="\n")
         rows.writeheader()
-        for picture in kept:
+        for picture in pictures:
             name = unarmed(picture.name.removeprefix(f"{IMAGES}/"))
             rows.writerows({"ImageID": name, **_row(box, picture)} for box in shapes(picture.value or {}))
-    return words
 
 
 def _box(row: dict[str, str]) -> Value:

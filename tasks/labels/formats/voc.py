@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tasks.labels.formats.files import number, read_xml
-from tasks.labels.formats.fitting import Holds, fitting
+from tasks.labels.formats.fitting import Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.formats.xml import put, told, write_xml
@@ -44,15 +44,13 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `Annotations/`; what it cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
-    for picture in kept:
+def write(folder: Path, pictures: Sequence[Picture], _ontology: Ontology) -> None:
+    """Write `Annotations/`."""
+    for picture in pictures:
         name = picture.name.removeprefix(f"{IMAGES}/")
         path = (folder / "Annotations" / name).with_suffix(".xml")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_xml(path, _document(name, picture))
-    return words
 
 
 def _box(one: Any) -> Value:

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks.labels.formats.fitting import EVERYTHING, Holds, fitting
+from tasks.labels.formats.fitting import EVERYTHING, Holds
 from tasks.labels.formats.picture import Picture
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import LabelType
@@ -27,10 +27,9 @@ SHARD_BYTES = 500_000_000
 """Pictures in one tar file: it is closed when it has so many bytes."""
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `00000.tar` and so on, and take the loose pictures away; what they cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
-    for number, part in enumerate(_shards(folder, kept)):
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `00000.tar` and so on, and take the loose pictures away."""
+    for number, part in enumerate(_shards(folder, pictures)):
         beside = folder / f".{number:05d}.part"
         with tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as tar:
             for picture in part:
@@ -41,7 +40,6 @@ def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list
     for picture in pictures:
         (folder / picture.name).unlink()
     (folder / IMAGES).rmdir()
-    return words
 
 
 def _shards(folder: Path, pictures: Sequence[Picture]) -> Iterator[list[Picture]]:

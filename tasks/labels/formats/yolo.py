@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from tasks.labels.formats.files import as_name, number, read_text
-from tasks.labels.formats.fitting import Holds, fitting
+from tasks.labels.formats.fitting import Holds
 from tasks.labels.formats.gather import Gathered
 from tasks.labels.formats.picture import Contents, Picture, Wanted
 from tasks.labels.ontology import Ontology
@@ -45,11 +45,10 @@ def read(place: Path, wanted: Wanted | None = None) -> Contents:
     return found.contents()
 
 
-def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list[str]:
-    """Write `labels/` and `data.yaml`; what they cannot hold, in words."""
-    kept, words = fitting(pictures, HOLDS[ontology.type])
+def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None:
+    """Write `labels/` and `data.yaml`."""
     ids = {name: place for place, name in enumerate(ontology.class_names)}
-    for picture in kept:
+    for picture in pictures:
         path = (folder / "labels" / picture.name.removeprefix(f"{IMAGES}/")).with_suffix(".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
         sides = picture.width or 1, picture.height or 1
@@ -58,7 +57,6 @@ def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> list
     document = {"path": ".", "train": IMAGES, "val": IMAGES, "names": dict(enumerate(ontology.class_names))}
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     (folder / "data.yaml").write_text(text, encoding="utf-8")
-    return words
 
 
 def _classes(place: Path) -> dict[int, str]:

@@ -14,7 +14,7 @@ from tasks.labels.values import classes as classes_in
 WIDTH, HEIGHT = 640, 481
 """Pixels of every made-up picture."""
 
-NAMES = ["dog", "Straßenbahn", "小狗 🐕", "=cmd()", "a;b,c", '"q" <&>', "../../up", "..", "100%"]
+NAMES = ["dog", "Straßenbahn", "小狗 🐕", "=cmd()", "a;b,c", '"q" <&>', "../../up", "..", "100%", "winnow-export.json"]
 ATTRIBUTES = ["occluded", "truncated", "pose", "größe"]
 
 words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
