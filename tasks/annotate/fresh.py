@@ -114,13 +114,22 @@ def _known(root: Root, ontology: Ontology, origin: str) -> list[dict[str, Any]]:
         annotation_id IN (SELECT annotation_id FROM standing) AS stands
         FROM annotations WHERE ontology = ? AND origin = ? AND reference IS NOT NULL"""
     rows = views.connect(root).sql(sql, params=[ontology.name, origin]).to_arrow_table().to_pylist()
+    waiting = _waiting(root)
+    replaced = {row["replaces"] for row in waiting}
+    stands = [{**row, "stands": row["stands"] and row["annotation_id"] not in replaced} for row in rows]
+    return stands + [
+        {**row, "stands": row["status"] != "deleted"} for row in waiting if row["ontology"] == ontology.name
+    ]
+
+
+def _waiting(root: Root) -> list[dict[str, Any]]:
+    """Annotations of rounds that are not committed."""
+    rows: list[dict[str, Any]] = []
     for batch in read_log(root).open_batches:
         if batch.planned.stage == STAGE:
-            held = staging.read_rows(root, root.uri + batch.planned.counts["answers_uri"])
-            columns = ["annotation_id", "sample_id", "annotator", "value", "reference", "status"]
-            rows += [{**row, "stands": True} for row in held.select(columns).to_pylist()] if held else []
-    found: list[dict[str, Any]] = rows
-    return found
+            staged = staging.read_rows(root, root.uri + batch.planned.counts["answers_uri"])
+            rows += staged.to_pylist() if staged else []
+    return rows
 
 
 def _as_deleted(row: dict[str, Any]) -> Annotation:

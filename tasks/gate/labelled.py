@@ -21,22 +21,29 @@ def annotated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
     gate = settings.annotated
     came = facts["answers"] + facts["troubles"]
     shares = {
-        "trouble": (facts["troubles"], came),
-        "deleted": (facts["deleted"], facts["from_people"]),
-        "suspect": (facts["suspects"], facts["labelled"]),
-        "covered": (facts["answered"], facts["handed_off"]),
+        "trouble_share": (facts["troubles"], came),
+        "deleted_share": (facts["deleted"], facts["from_people"]),
+        "suspect_share": (facts["suspects"], facts["labelled"]),
+        "covered_share": (facts["answered"], facts["handed_off"]),
     }
-    frame = pd.DataFrame([{name: part / whole if whole else None for name, (part, whole) in shares.items()} | facts])
+    figures = {name: part / whole if whole else None for name, (part, whole) in shares.items()}
+    frame = pd.DataFrame([figures | {"agreement": facts["agreement"]}])
     checks = [
         Check("every answer is there", "ExpectTableRowCountToEqual", {"value": facts["answers"] + facts["deleted"]}),
         Check("no annotation is there twice", "ExpectColumnValuesToBeUnique", {"column": "annotation_id"}),
     ]
     bounds = [
-        ("trouble", "share of answers that break the ontology", "max_value", gate.max_trouble_share, came),
-        ("deleted", "share of labels that were taken back", "max_value", gate.max_deleted_share, facts["from_people"]),
-        ("suspect", "share of doubtful labels", "max_value", gate.max_suspect_share, facts["labelled"]),
+        ("trouble_share", "share of answers that break the ontology", "max_value", gate.max_trouble_share, came),
+        (
+            "deleted_share",
+            "share of labels that were taken back",
+            "max_value",
+            gate.max_deleted_share,
+            facts["from_people"],
+        ),
+        ("suspect_share", "share of doubtful labels", "max_value", gate.max_suspect_share, facts["labelled"]),
         ("agreement", "agreement of the annotators (alpha)", "min_value", gate.min_agreement, facts["compared"]),
-        ("covered", "share of what was handed off that is answered", "min_value", gate.min_coverage, 0),
+        ("covered_share", "share of what was handed off that is answered", "min_value", gate.min_coverage, 0),
     ]
     checks += [
         _bound(column, words, side, bound, "critical" if size >= settings.min_objects else "warning")

@@ -61,6 +61,7 @@ def test_kill__at_named_points(mess: Path, undisturbed: Any, zygotes: Zygotes, t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_kill__before_every_durable_operation(mess: Path, undisturbed: Any, zygotes: Zygotes, tmp_path: Path) -> None:
     expected, begun = undisturbed
     assert len(begun) > 80
