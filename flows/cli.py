@@ -193,7 +193,8 @@ def report(
     with told_plainly(verbose):
         from tasks.report.page import write_report
 
-        typer.echo(write_report(settings_from(config, None, root=root).root_uri, redraw_map))
+        settings = settings_from(config, None, root=root)
+        typer.echo(write_report(settings.root_uri, redraw_map, settings.labels.cost_per_hour))
 
 
 @app.command(epilog='Examples: winnow tag blurry --where "sharpness < 0.02" --dry-run    winnow tag odd --ids ids.txt')

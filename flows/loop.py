@@ -153,7 +153,7 @@ def _go_on(
         _select(root, settings, outcome, None, rejudge)
         _label(root, settings, outcome, rejudge)
     if report and (outcome.summaries or not has_report(root)):
-        outcome.report = write_report(root.uri)
+        outcome.report = write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
     elif has_report(root):
         outcome.report = report_path(root)
     return _told(root, outcome)

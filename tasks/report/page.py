@@ -31,12 +31,13 @@ INSIDE_BYTES = 8_000_000
 
 
 @unit("report")
-def write_report(root: str, redraw_map: bool = False) -> str:
+def write_report(root: str, redraw_map: bool = False, cost_per_hour: float = 0) -> str:
     """Write `<root>/reports/report.html` anew; its path.
 
     Args:
         root: URI of the root.
         redraw_map: lay the map out anew; without that a point stays where it was once drawn.
+        cost_per_hour: of an annotator; 0 tells no cost.
     """
     opened = open_root(root)
     connection = views.connect(opened)
@@ -46,6 +47,7 @@ def write_report(root: str, redraw_map: bool = False) -> str:
         made_at=datetime.now(UTC),
         figures=figures(opened, connection, REJECTS_SHOWN),
         selected=gallery.selected(opened, connection, SELECTED_SHOWN),
+        cost_per_hour=cost_per_hour,
         labels=read_labels(opened, connection, choices.recall(opened, "embed.model")),
         groups=gallery.duplicate_groups(opened, connection, GROUPS_SHOWN, REPEATS_SHOWN),
         **values,

@@ -52,7 +52,9 @@ def test_labels__progress_classes_and_annotators_are_told(labelled: Any) -> None
 
 
 def test_labels__names_of_classes_are_no_markup_on_the_page(labelled: Any) -> None:
-    page = Path(write_report(labelled.root_uri)).read_text()
+    page = Path(write_report(labelled.root_uri, cost_per_hour=36.0)).read_text()
+    assert "Cost an answer" in page
+    assert "0.020" in page
     assert "To be labelled again" in page
     assert HOSTILE not in page
     assert "&lt;img src=x" in page
