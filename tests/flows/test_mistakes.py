@@ -41,7 +41,7 @@ from tests.pipeline import curate, settings_for
             "gone.csv is not there",
         ),
         (["labels", "import", "texts", "--format", "xls", "--ontology", "o", "--root", "made"], "--format is 'xls'"),
-        (["labels", "import", "texts", "--format", "voc", "--root", "made"], "Name an ontology"),
+        (["labels", "import", "texts", "--format", "voc", "--root", "made"], "There is no ontology yet"),
         (
             ["predictions", "import", "texts", "--format", "csv", "--model-version", "m", "--root", "made"],
             "end in .csv",
