@@ -70,7 +70,7 @@ def collect_labels(root: str, settings: LabelSettings, held: Sequence[str] = ())
     made, troubles = fresh.answers()
     gone = fresh.deleted()
     state = state_of(opened, ontology)
-    if not made and not gone and not troubles and state == _last_state(read_log(opened)):
+    if not made and not gone and not troubles and state in _reviewed_states(read_log(opened), held):
         return Collected(None, ontology.name)
     name = _name(read_log(opened), held)
     answers_uri, troubles_uri = (
@@ -103,7 +103,7 @@ def anything_to_collect(root: Root, settings: LabelSettings, held: Sequence[str]
     if not wants_labels(root, settings):
         return False
     ontology = ontology_for(root, settings)
-    if state_of(root, ontology) != _last_state(read_log(root)):
+    if state_of(root, ontology) not in _reviewed_states(read_log(root), held):
         return True
     fresh = Fresh(root, ontology, place_for(root, settings))
     return any(True for _ in fresh.unknown()) or bool(fresh.deleted())
@@ -145,9 +145,11 @@ def _open_rounds(log: Log, held: Sequence[str]) -> list[Batch]:
     return [batch for batch in log.open_batches if batch.planned.stage == STAGE and batch.batch_id not in held]
 
 
-def _last_state(log: Log) -> str:
+def _reviewed_states(log: Log, held: Sequence[str]) -> set[str]:
+    """States of the annotations that need no review: that of the last round, and of those that are held."""
     rounds = [event for event in log.events if event.stage == STAGE and event.event == "committed"]
-    return str(rounds[-1].counts.get("state", "")) if rounds else ""
+    last = str(rounds[-1].counts.get("state", "")) if rounds else ""
+    return {last, *(log.batches[name].planned.counts["state"] for name in held)}
 
 
 def _name(log: Log, held: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from flows.loop import run
 from flows.settings import Settings
+from tasks.annotate.collect import anything_to_collect
+from tasks.annotate.import_labels import import_labels
 from tasks.annotate.settings import LabelSettings
 from tasks.gate.settle import discard, release
 from tasks.labels.change import apply_ontology
@@ -115,6 +117,19 @@ def test_a_discarded_round_stays_on_file_and_does_not_come_back(settings: Settin
         {"status": "discarded", "n": 20}
     ]
     assert label(settings).counts["answers"] == 0
+
+
+def test_imported_labels_are_reviewed_once_also_while_the_review_is_held(settings: Settings, tmp_path: Path) -> None:
+    picks = [row["sample_id"] for row in rows(settings, "FROM selections ORDER BY rank")]
+    write_labels(tmp_path / "import.csv", dict.fromkeys(picks, "cat"))
+    import_labels(settings.root_uri, str(tmp_path / "import.csv"), "csv", "animals")
+    files = careful(settings.model_copy(update={"labels": LabelSettings()}))
+    assert label(files).held == ["labels-1"]
+    assert label(files).held == ["labels-1"]
+    assert not anything_to_collect(opened(files), files.labels, ["labels-1"])
+    release(opened(files), "labels-1", "looked at them")
+    assert label(files).held == []
+    assert not anything_to_collect(opened(files), files.labels)
 
 
 def test_annotators_return_files_and_what_is_no_label_is_a_finding(settings: Settings) -> None:
