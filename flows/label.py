@@ -64,6 +64,7 @@ def collect(run: Run) -> str | None:
         with run.at_work(name, "label"):
             to = run.opened.at("staging", name, "label")
             reviewed = review_labels(run.root, collected.ontology, collected.answers_uri, to, run.settings.review)
+            run.hint(reviewed.blind.words)
             if run.passes("annotated", _to_judge(collected, reviewed)):
                 run.count(commit_labels(run.root, collected, reviewed.consensus_uri, reviewed.findings_uri))
     return collected.ontology if run.done(name, "label") else None

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tasks.annotate.settings import HandoffSettings
 from tasks.image.upright import write_upright
+from tasks.labels.formats.spreadsheet import unarmed
 from tasks.progress import advance
 from tasks.store import views
 from tasks.store.errors import Unreachable
@@ -123,13 +124,10 @@ def _csv(rows: list[dict[str, Any]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_unarmed({**row, "file": _image(row["sample_id"])}) for row in rows)
+    writer.writerows(_safe({**row, "file": _image(row["sample_id"])}) for row in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _unarmed(row: dict[str, Any]) -> dict[str, Any]:
-    """A camera's name that a spreadsheet would run as a formula begins with an apostrophe instead."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
-        for name, value in row.items()
-    }
+def _safe(row: dict[str, Any]) -> dict[str, Any]:
+    """A camera's name may be hostile text."""
+    return {name: unarmed(value) if isinstance(value, str) else value for name, value in row.items()}

@@ -112,6 +112,13 @@ class _Worker:
             raise died from None
         return answer
 
+    def end(self) -> None:
+        """The next question goes to a new process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._pipe = None
+
 
 class _Crew:
     """So many workers, each asked by one thread at a time."""
@@ -130,9 +137,12 @@ class _Crew:
     def _run_chunk(self, run: Run, chunk: Sequence[Any], max_cpu_s: int) -> list[Any]:
         worker = self._idle.get()
         try:
-            return worker.ask(run, chunk)
-        except _Died:
-            return [_run_alone(worker, run, job, max_cpu_s) for job in chunk]
+            results = _answers(worker, run, chunk, max_cpu_s)
+            for number, result in enumerate(results):
+                if isinstance(result, decode.Undecodable) and result.reason == Reject.MEMORY_LIMIT:
+                    worker.end()  # what earlier jobs left behind counts for nobody else's picture
+                    results[number] = _run_alone(worker, run, chunk[number], max_cpu_s)
+            return results
         finally:
             self._idle.put(worker)
 
@@ -141,6 +151,13 @@ class _Crew:
 def _crew(workers: int) -> _Crew:
     """One a process of ours; the decoders are imported once, in the server that the workers are forked from."""
     return _Crew(workers)
+
+
+def _answers(worker: _Worker, run: Run, chunk: Sequence[Any], max_cpu_s: int) -> list[Any]:
+    try:
+        return worker.ask(run, chunk)
+    except _Died:
+        return [_run_alone(worker, run, job, max_cpu_s) for job in chunk]
 
 
 def _run_alone(worker: _Worker, run: Run, job: Any, max_cpu_s: int) -> Any:

@@ -28,6 +28,16 @@ class ErrorRate:
     low: float
     high: float
 
+    @property
+    def words(self) -> str:
+        """The rate as people say it; empty without any second label."""
+        if self.rate is None:
+            return ""
+        return (
+            f"By {self.labels:,} blind second labels {self.rate:.1%} of the labels are wrong "
+            f"(95 % interval {self.low:.1%} to {self.high:.1%})."
+        )
+
 
 def drawn_blind(samples: Iterable[str], ontology: str, share: float, always: Collection[str] = ()) -> list[str]:
     """Samples whose label is made a second time, by someone who does not see the first: the same ones each time.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tasks.labels.formats.spreadsheet import unarmed
 from tasks.labels.ontology import Ontology, read_ontology
 from tasks.labels.rows import Annotation, annotation_rows
 from tasks.labels.values import BadLabel, Value, as_text, as_value
@@ -62,7 +63,7 @@ def as_csv(queue: Sequence[Suspect]) -> str:
         told = None if one.suggestion is None else _in_words(one.suggestion)
         kinds, label = ", ".join(one.kinds), _in_words(one.value)
         cells = (one.annotation_id, one.sample_id, one.uri, f"{one.score:.3f}", kinds, label, told, one.reason, "")
-        writer.writerow([_unarmed(cell or "") for cell in cells])
+        writer.writerow([unarmed(cell or "") for cell in cells])
     return text.getvalue()
 
 
@@ -115,11 +116,6 @@ def _in_words(value: Value) -> str:
     if set(value) == {"class"} or set(value) == {"answer"}:
         return str(next(iter(value.values())))
     return "; ".join(value["classes"]) if set(value) == {"classes"} else as_text(value)
-
-
-def _unarmed(cell: str) -> str:
-    """What a spreadsheet would run as a formula begins with an apostrophe instead."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _read(file: str) -> list[dict[str, str]]:

@@ -19,15 +19,6 @@ class ReviewSettings(StrictModel):
         le=1,
         description="Probability from which an answer is the consensus, each annotator weighed by quality.",
     )
-    min_agreement: float = Field(
-        default=0.6,
-        ge=-1,
-        le=1,
-        description="Krippendorff's alpha from which annotators agree well enough; below it the gate speaks up.",
-    )
-    max_suspect_share: Share = Field(
-        default=0.2, description="Share of doubted labels above which the gate speaks up, 0 to 1."
-    )
     min_labels: int = Field(
         default=50, ge=2, description="Labels from which wrong ones are looked for: fewer teach a probe nothing."
     )

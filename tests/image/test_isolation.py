@@ -16,6 +16,8 @@ from tasks.image.isolation import run_isolated
 from tasks.store.errors import UsageError
 from tasks.store.reasons import Reject
 
+HOARD: list[np.ndarray] = []
+
 
 def work(job: str) -> str:
     """What a decoder may do to its process."""
@@ -28,6 +30,8 @@ def work(job: str) -> str:
         np.ones(40_000_000_000, np.uint8)
     elif job.startswith("take "):
         np.empty(int(job.split()[1]), np.uint8)
+    elif job.startswith("keep "):
+        HOARD.append(np.empty(int(job.split()[1]), np.uint8))
     elif job == "raise":
         return str(1 / 0)
     elif job == "all":
@@ -77,6 +81,11 @@ def test_run_isolated__memory_is_what_each_caller_allows_and_never_too_little() 
     most, least = 200_000_000, 100
     asked = [(300_000_000, least), (2_000_000_000, most), (2_000_000_000, least), (2_000_000_000, most)]
     assert [taken(*one) for one in asked] == [True, True, False, True]
+
+
+def test_run_isolated__what_earlier_jobs_keep_counts_for_no_later_one() -> None:
+    jobs = ["keep 300000000", "between", "take 400000000", "take 450000000", "after"]
+    assert run(jobs) == [job.upper() for job in jobs]
 
 
 def test_run_isolated__an_exception_is_a_result() -> None:

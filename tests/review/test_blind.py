@@ -32,3 +32,9 @@ def test_error_rate__interval_is_wilsons(wrong: int, labels: int) -> None:
 def test_error_rate__without_a_blind_label_nothing_is_known() -> None:
     nothing = error_rate([])
     assert (nothing.rate, nothing.low, nothing.high) == (None, 0.0, 1.0)
+
+
+def test_error_rate__is_told_with_its_interval() -> None:
+    assert error_rate([]).words == ""
+    told = error_rate([True] * 95 + [False] * 5).words
+    assert told == "By 100 blind second labels 5.0% of the labels are wrong (95 % interval 2.2% to 11.2%)."
