@@ -12,6 +12,7 @@ from tasks.dedupe.settings import DedupeSettings
 from tasks.embed.settings import EmbedSettings
 from tasks.gate.settings import GateSettings
 from tasks.ingest.settings import IngestSettings
+from tasks.learn.settings import LearnSettings
 from tasks.review.settings import ReviewSettings
 from tasks.select.settings import SelectSettings
 from tasks.store.errors import UsageError
@@ -40,6 +41,7 @@ class Settings(StrictModel):
     handoff: HandoffSettings = Field(default_factory=HandoffSettings)
     labels: LabelSettings = Field(default_factory=LabelSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    learn: LearnSettings = Field(default_factory=LearnSettings)
     gates: GateSettings = Field(default_factory=GateSettings)
 
     @property

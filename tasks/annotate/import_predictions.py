@@ -1,6 +1,5 @@
 """Import what a model predicts: one row a sample and model version, with how unsure it is."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from tasks.labels.formats.picture import Contents, Wanted
 from tasks.labels.made import ontology_for, the_ontology
 from tasks.labels.match import Matched
 from tasks.labels.ontology import Ontology
-from tasks.labels.values import EMPTY, BadLabel, Value, as_text, canonical_prediction, shapes
+from tasks.labels.uncertainty import uncertainty
+from tasks.labels.values import EMPTY, BadLabel, as_text, canonical_prediction
 from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.commit import write
@@ -108,37 +108,6 @@ def import_predictions(
 
 
 _OTHERS = "{:,} samples have another prediction of that model version, which stays: give this model another version"
-
-
-def uncertainty(value: Value, classes: int) -> dict[str, float | None]:
-    """How unsure a prediction is: least_confidence, margin and entropy, each from 0 (sure) to 1.
-
-    Of probabilities they are 1 - the highest, 1 - the distance between the two highest, and the entropy over the
-    logarithm of the number of classes. Of shapes with a score, which is the probability that something is there, they
-    are those of these two outcomes, and the picture is as unsure as the least sure of its shapes.
-    """
-    if "probabilities" in value:
-        return _of_shares(sorted(value["probabilities"].values(), reverse=True), classes)
-    scores = [shape["score"] for shape in shapes(value) if "score" in shape]
-    each = [_of_shares(sorted((score, 1 - score), reverse=True), 2) for score in scores]
-    return {name: max((float(one[name] or 0) for one in each), default=None) for name in _UNSURE}
-
-
-_UNSURE = ("least_confidence", "margin", "entropy")
-
-
-def _of_shares(shares: list[float], classes: int) -> dict[str, float | None]:
-    total = sum(shares)
-    if not total:
-        return dict.fromkeys(_UNSURE)
-    several = max(classes, len(shares)) > 1
-    second = shares[1] if len(shares) > 1 else 0.0
-    spread = -sum(share / total * math.log(share / total) for share in shares if share > 0)
-    return {
-        "least_confidence": 1 - shares[0],
-        "margin": 1 - (shares[0] - second) if several else None,
-        "entropy": min(1.0, spread / math.log(max(classes, len(shares)))) if several else None,
-    }
 
 
 def _there(root: Root, rows: pa.Table) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-Transition = Literal["ingested", "deduplicated", "embedded", "compared", "selected", "annotated"]
+Transition = Literal["ingested", "deduplicated", "embedded", "compared", "selected", "annotated", "split", "trained"]
 Severity = Literal["critical", "warning"]
 
 

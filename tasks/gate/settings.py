@@ -95,8 +95,32 @@ class AnnotatedGate(StrictModel):
     )
 
 
+class SplitGate(StrictModel):
+    """Between a snapshot's sides and training. No group, and nothing that looks the same, is on two sides."""
+
+    mode: Mode = _MODE
+    min_train_per_class: int = Field(default=2, ge=0, description="Samples of each class to train on; fewer only warn.")
+    min_test_per_class: int = Field(default=5, ge=0, description="Samples of each class to test on; fewer only warn.")
+
+
+class TrainedGate(StrictModel):
+    """Between evaluation and promotion. A challenger that is worse than the champion is refused."""
+
+    mode: Mode = _MODE
+    max_regress: Share = Field(
+        default=0.0, description="By how much the metric of a challenger may be below the champion's, 0 to 1."
+    )
+    protected: list[str] = Field(
+        default=[],
+        description="Slices that may not get worse, as sensor_id=cam-3 or class=dress; all classes if none.",
+    )
+    max_slice_regress: Share = Field(
+        default=0.1, description="By how much the metric of a protected slice may be below the champion's, 0 to 1."
+    )
+
+
 class GateSettings(StrictModel):
-    """The six gates."""
+    """The eight gates."""
 
     min_objects: int = Field(
         default=50,
@@ -109,3 +133,5 @@ class GateSettings(StrictModel):
     compared: ComparedGate = Field(default_factory=ComparedGate)
     selected: SelectedGate = Field(default_factory=SelectedGate)
     annotated: AnnotatedGate = Field(default_factory=AnnotatedGate)
+    split: SplitGate = Field(default_factory=SplitGate)
+    trained: TrainedGate = Field(default_factory=TrainedGate)

@@ -95,6 +95,8 @@ _DEFINITIONS = {
         SELECT * FROM {selections}
         WHERE selection IN (SELECT batch_id FROM {visible} WHERE stage = 'select')
         AND sample_id IN (SELECT sample_id FROM samples)""",
+    "snapshots": """
+        SELECT * FROM {snapshots} WHERE name IN (SELECT batch_id FROM {visible} WHERE stage = 'snapshot')""",
     "standing": """
         SELECT * FROM {annotations} WHERE coalesce(status, '') NOT IN ('deleted', 'discarded')
         AND annotation_id NOT IN (SELECT replaces FROM {annotations} WHERE replaces IS NOT NULL)""",
@@ -206,7 +208,7 @@ def _visible(log: Log) -> pa.Table:
 
     Stage `objects` are the batches whose objects are known, the discarded ones too, as rejects.
     """
-    pairs = [(batch_id, stage) for stage in (*STAGES, "select") for batch_id in log.visible(stage)]
+    pairs = [(batch_id, stage) for stage in (*STAGES, "select", "snapshot") for batch_id in log.visible(stage)]
     pairs += [(batch.batch_id, "objects") for batch in log.batches.values() if "ingest" in batch.committed]
     return pa.table({"batch_id": [pair[0] for pair in pairs], "stage": [pair[1] for pair in pairs]}, _VISIBLE)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.annotate.import_predictions import import_predictions, uncertainty
+from tasks.annotate.import_predictions import import_predictions
+from tasks.labels.uncertainty import uncertainty
 from tasks.store.errors import UsageError
 from tests.pipeline import rows, versions
 

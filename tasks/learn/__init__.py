@@ -1,0 +1,1 @@
+"""Learn: snapshots, training, evaluation, and which model is the champion."""

@@ -1,0 +1,1 @@
+"""Evaluate: how good a model is, where it fails, and why."""

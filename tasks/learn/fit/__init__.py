@@ -1,0 +1,1 @@
+"""Fit: train a model on a snapshot."""

@@ -1,0 +1,47 @@
+"""Settings of learn."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.learn.evaluate.settings import EvaluateSettings
+from tasks.learn.fit.settings import FitSettings
+from tasks.learn.snapshots.settings import Share, SplitSettings
+from tasks.store.settings import StrictModel
+
+
+class LearnSettings(StrictModel):
+    """When a model is trained, on what, how, and where that is tracked."""
+
+    enabled: bool = Field(default=True, description="Whether `winnow run` goes on to learn once there are labels.")
+    ontology: str | None = Field(
+        default=None, description="Name of the ontology to learn; if the root has labels of only one, that."
+    )
+    min_labels: int = Field(default=50, ge=4, description="Labels from which `winnow run` trains a model.")
+    test_share: Share = Field(
+        default=0.02,
+        description="Share of arriving groups (recordings, or single pictures) that is set aside for testing, 0 to 1: "
+        "labelled at random, never trained on.",
+    )
+    test_budget_share: Share = Field(
+        default=0.2, description="Share of a selection that may be spent on labels for testing, 0 to 1."
+    )
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    fit: FitSettings = Field(default_factory=FitSettings)
+    command: str | None = Field(
+        default=None,
+        description="A trainer of your own in place of ours: a program and its arguments, with {snapshot} for the "
+        "folder that it reads and {predictions} for the file that it writes.",
+    )
+    rebalance: Literal["none", "sampling", "synthetic"] = Field(
+        default="sampling",
+        description="Against the long tail: rare classes are drawn more often, or get altered copies to train on.",
+    )
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
+    tracker: Literal["mlflow", "wandb"] = Field(
+        default="mlflow", description="`mlflow`, or Weights & Biases besides it (it is installed by its own name)."
+    )
+    tracking_uri: str | None = Field(
+        default=None,
+        description="MLflow: an http(s) address, or none for a database in the folder of the root.",
+    )

@@ -1,0 +1,1 @@
+"""Snapshots: which samples, with which labels, on which side."""
