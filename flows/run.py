@@ -95,6 +95,13 @@ class Run:
 
     def passes(self, transition: Transition, staged: Staged) -> bool:
         """Ask the gate; whether what is staged may be committed."""
+        verdict = self.ask(transition, staged)
+        if verdict.result == "hold":
+            self.summary.held.append(staged.subject)
+        return verdict.result != "hold"
+
+    def ask(self, transition: Transition, staged: Staged) -> Verdict:
+        """What the gate says of what is staged."""
         started = time.perf_counter()
         verdict = judge(self.root, staged, transition, self.settings.gates, self.summary.run_id)
         spent = time.perf_counter() - started
@@ -102,9 +109,7 @@ class Run:
         self.summary.seconds[staged.stage] -= spent
         self.summary.verdicts.append(verdict)
         publish_verdict(verdict)
-        if verdict.result == "hold":
-            self.summary.held.append(staged.subject)
-        return verdict.result != "hold"
+        return verdict
 
     def hint(self, words: str) -> None:
         """Tell the user something, once."""

@@ -81,8 +81,8 @@ def open_root(place: str | os.PathLike[str], *, create: bool = False, thumbnail_
 
 
 @contextmanager
-def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
-    """Be the one run that plans and commits in the root; wait for another to end.
+def locked(root: Root, waiting: str | None = None, name: str = ".lock") -> Iterator[None]:
+    """Be the one run that plans and commits in the root, or that does what else `name` stands for; wait for another.
 
     Speed rests on it, safety does not: commits are safe among writers that ignore it. A process that dies lets go, in
     a bucket after a few seconds.
@@ -91,21 +91,21 @@ def locked(root: Root, waiting: str | None = None) -> Iterator[None]:
     Raises:
         UsageError: the root may not be written.
     """
-    with _held_in_bucket(root, waiting) if in_bucket(root.uri) else _held_in_folder(root, waiting):
+    with _held_in_bucket(root, name, waiting) if in_bucket(root.uri) else _held_in_folder(root, name, waiting):
         yield
 
 
-def _held_in_bucket(root: Root, waiting: str | None) -> AbstractContextManager[None]:
+def _held_in_bucket(root: Root, name: str, waiting: str | None) -> AbstractContextManager[None]:
     from tasks.store.lease import leased
 
-    return leased(root.at(".lock"), lambda: _tell(waiting))
+    return leased(root.at(name), lambda: _tell(waiting))
 
 
 @contextmanager
-def _held_in_folder(root: Root, waiting: str | None) -> Iterator[None]:
+def _held_in_folder(root: Root, name: str, waiting: str | None) -> Iterator[None]:
     from filelock import FileLock
 
-    lock = FileLock(to_path(root.at(".lock")), is_singleton=True, thread_local=False)
+    lock = FileLock(to_path(root.at(name)), is_singleton=True, thread_local=False)
     try:
         _acquire(lock, waiting)
     except OSError as error:
