@@ -15,6 +15,7 @@ from flows.ontologies import ontologies
 from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
 from flows.outputs import outputs
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
+from flows.upkeep import upkeep
 
 app = typer.Typer(
     name="winnow",
@@ -243,6 +244,7 @@ app.add_typer(metadata, name="metadata")
 app.add_typer(labels, name="labels")
 app.add_typer(predictions, name="predictions")
 app.add_typer(ontologies, name="ontology")
+app.add_typer(upkeep)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from tasks.embed.settings import EmbedSettings
 from tasks.gate.settings import GateSettings
 from tasks.ingest.settings import IngestSettings
 from tasks.learn.settings import LearnSettings
+from tasks.maintain.settings import MaintainSettings
 from tasks.review.settings import ReviewSettings
 from tasks.select.settings import SelectSettings
 from tasks.store.errors import UsageError
@@ -42,6 +43,7 @@ class Settings(StrictModel):
     labels: LabelSettings = Field(default_factory=LabelSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     learn: LearnSettings = Field(default_factory=LearnSettings)
+    maintain: MaintainSettings = Field(default_factory=MaintainSettings)
     gates: GateSettings = Field(default_factory=GateSettings)
 
     @property

@@ -4,6 +4,7 @@ import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,8 +65,31 @@ def insert(root: Root, table: Table, rows: pa.Table) -> int:
         part = rows.slice(start, SLICE_ROWS).cast(table.schema)
         inserted += _persist(root, functools.partial(_merge, dataset, table.key, part))
     if table.name in LOGS and len(dataset.get_fragments()) > MOST_FRAGMENTS:
-        _persist(root, functools.partial(_compact, dataset))
+        compact(root, dataset)
     return inserted
+
+
+def compact(root: Root, dataset: Any) -> None:
+    """Put the rows into as few fragments as they fill; the same rows stay visible. Of several that try, one does it."""
+    _persist(root, lambda: _unless_another_did(dataset.optimize.compact_files))
+
+
+def index(root: Root, dataset: Any, key: str, name: str) -> None:
+    """Bring the index on the key up to date, and make it first if there is none: reads use it, merges never do."""
+
+    def refresh() -> None:
+        if any(found.name == name for found in dataset.describe_indices()):
+            dataset.optimize.optimize_indices(index_names=[name])
+        else:
+            dataset.create_scalar_index(key, "BTREE", name=name)
+
+    _persist(root, lambda: _unless_another_did(refresh))
+
+
+def forget_versions(root: Root, dataset: Any, older_than: timedelta) -> None:
+    """Remove the files of versions that old that no newer one needs; the newest version stays."""
+    forget = functools.partial(dataset.cleanup_old_versions, older_than, error_if_tagged_old_versions=False)
+    _persist(root, lambda: _unless_another_did(forget))
 
 
 def _merge(dataset: Any, key: str, rows: pa.Table) -> int:
@@ -146,12 +170,12 @@ def _create(root: Root, table: Table) -> Any:
     return open_table(root, table.name)
 
 
-def _compact(dataset: Any) -> None:
-    """Put the rows into one fragment; the same rows stay visible throughout. Of several that try, one does it."""
+def _unless_another_did(work: Callable[[], Any]) -> None:
+    """Do it; if another writer came first, it is left for the next time."""
     try:
-        dataset.optimize.compact_files()
+        work()
     except OSError as error:
-        if "commit conflict" not in str(error):
+        if "conflict" not in str(error):
             raise
 
 
