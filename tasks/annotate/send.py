@@ -7,12 +7,14 @@ from typing import Any
 from tasks.annotate.backend import Task
 from tasks.annotate.place import ontology_for, place_for
 from tasks.annotate.settings import LabelSettings
+from tasks.labels.champion import MOST_TRUSTED, trusted_models
 from tasks.labels.change import apply_ontology
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import as_value
 from tasks.progress import advance
 from tasks.store import views
 from tasks.store.errors import Unreachable
+from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
 from tasks.store.staging import settings_hash
 from tasks.unit import unit
@@ -61,7 +63,9 @@ def anything_to_send(root: Root, settings: LabelSettings) -> bool:
 
 def open_tasks(root: Root, ontology: Ontology, settings: LabelSettings) -> list[Task]:
     """Samples that wait for a label by this ontology, the most valuable first, in work packages."""
-    rows = views.connect(root).sql(_WAITING, params=[ontology.name] * 2).to_arrow_table().to_pylist()
+    connection = views.connect(root)
+    trusted = trusted_models(read_log(root), ontology.name, connection)
+    rows = connection.sql(_WAITING, params=[trusted, *[ontology.name] * 2]).to_arrow_table().to_pylist()
     return [_task(root, row, place, len(rows), settings) for place, row in enumerate(rows)]
 
 
@@ -93,15 +97,13 @@ def _task(root: Root, row: dict[str, Any], place: int, total: int, settings: Lab
     )
 
 
-_WAITING = """
+_WAITING = f"""
     SELECT s.sample_id, s.width, s.height, p.selection, p.reason, p.created_at AS selected_at, o.outdated,
            row_number() OVER (PARTITION BY p.selection ORDER BY p.rank) - 1 AS place,
            m.value AS predicted, m.model_version
     FROM (SELECT * FROM selections QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY created_at DESC) = 1) p
     JOIN samples s USING (sample_id)
-    LEFT JOIN (
-        SELECT * FROM predictions QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY model_version DESC) = 1
-    ) m USING (sample_id)
+    LEFT JOIN ({MOST_TRUSTED}) m USING (sample_id)
     LEFT JOIN (
         SELECT sample_id, max(ontology_version) AS outdated FROM standing WHERE ontology = ? AND status = 'outdated'
         GROUP BY sample_id

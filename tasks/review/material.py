@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.labels.champion import MOST_TRUSTED, trusted_models
 from tasks.labels.ontology import Ontology
 from tasks.labels.values import BadLabel, Value, as_value
 from tasks.store import choices, tables, views
+from tasks.store.log import read_log
 from tasks.store.root import Root
 from tasks.store.schema import ANNOTATIONS
 
@@ -73,8 +75,8 @@ class Material:
     Attributes:
         ontology: the newest version.
         current: the labels that count, in the order of their samples.
-        predicted: a model's predictions by sample.
-        model: the version of that model, the one that saw most of the samples; empty where there is none.
+        predicted: predictions by sample: the champion's, else another model's.
+        models: which model version predicted that.
         vectors: (n, d) float32, unit rows.
         embedded: the samples that the vectors are of.
     """
@@ -82,7 +84,7 @@ class Material:
     ontology: Ontology
     current: Sequence[Current]
     predicted: Mapping[str, Value]
-    model: str
+    models: Mapping[str, str]
     vectors: NDArray[np.float32]
     embedded: Sequence[str]
 
@@ -108,9 +110,11 @@ def read_current(root: Root, ontology: Ontology, staged: Sequence[pa.Table]) -> 
     connection = views.connect(root, staged=_as_annotations(staged))
     labels = connection.sql(_CURRENT, params=[ontology.name]).to_arrow_table().to_pylist()
     current = [_as_current(label, row) for label, row in _allowed(ontology, labels)]
-    model, predicted = _predictions(connection, ontology)
+    predicted = _predictions(root, connection, ontology)
     vectors, embedded = _vectors(root, [one.row.sample_id for one in current])
-    return Material(ontology, current, predicted, model, vectors, embedded)
+    values = {sample: as_value(value) for sample, _, value in predicted}
+    models = {sample: model for sample, model, _ in predicted}
+    return Material(ontology, current, values, models, vectors, embedded)
 
 
 def _as_annotations(staged: Sequence[pa.Table]) -> dict[str, pa.Table]:
@@ -133,9 +137,9 @@ _CURRENT = """
     LEFT JOIN annotations b ON b.annotation_id = l.replaces
     WHERE l.ontology = ? ORDER BY l.sample_id"""
 
-_MODEL = """
-    SELECT p.model_version FROM predictions p JOIN labels l USING (sample_id) WHERE l.ontology = ?
-    GROUP BY p.model_version ORDER BY count(*) DESC, p.model_version DESC LIMIT 1"""
+_PREDICTED = f"""
+    SELECT sample_id, model_version, value FROM ({MOST_TRUSTED}) p
+    WHERE sample_id IN (SELECT sample_id FROM labels WHERE ontology = ?) ORDER BY sample_id"""
 
 
 def _allowed(ontology: Ontology, rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Row]]:
@@ -154,14 +158,11 @@ def _as_current(label: dict[str, Any], row: Row) -> Current:
     return Current(row, **{name: label[name] for name in ("kept", "width", "height", "sequence", "time", "group")})
 
 
-def _predictions(connection: Any, ontology: Ontology) -> tuple[str, dict[str, Value]]:
-    """Of the model version that has seen most of the labelled samples."""
-    found = connection.sql(_MODEL, params=[ontology.name]).fetchall()
-    if not found:
-        return "", {}
-    sql = "SELECT sample_id, value FROM predictions WHERE model_version = ? ORDER BY sample_id"
-    rows = connection.sql(sql, params=[found[0][0]]).fetchall()
-    return str(found[0][0]), {sample: as_value(value) for sample, value in rows}
+def _predictions(root: Root, connection: Any, ontology: Ontology) -> list[tuple[str, str, str]]:
+    """Sample, model version and value, of the labelled samples. The champion's were made before they were labelled."""
+    trusted = trusted_models(read_log(root), ontology.name, connection)
+    found: list[tuple[str, str, str]] = connection.execute(_PREDICTED, [trusted, ontology.name]).fetchall()
+    return found
 
 
 def _vectors(root: Root, samples: list[str]) -> tuple[NDArray[np.float32], list[str]]:

@@ -1,6 +1,6 @@
 """Class labels that are likely wrong, as doubts with a reason in words: probe, neighbours and model as one score."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tasks.labels.values import EMPTY, Value
 from tasks.review.doubts import Doubt
 from tasks.review.label_errors import rank_labels
-from tasks.review.material import Current, Material
+from tasks.review.material import Current, Material, Row
 from tasks.review.settings import ReviewSettings
 
 LEAST = 5
@@ -86,7 +86,7 @@ def doubted_classes(material: Material, settings: ReviewSettings) -> Suspects:
     (doubted,) = np.nonzero(ranked.score > 0.5)
     worst = doubted[np.argsort(-ranked.score[doubted], kind="stable")][: settings.suspects]
     doubts = [
-        (current[row], _doubt(current[row].row.value, asked[ranked.question[row]], ranked, row, around, material.model))
+        (current[row], _doubt(current[row].row, asked[ranked.question[row]], ranked, row, around, material.models))
         for row, around in zip(worst.tolist(), _nearest(vectors, worst), strict=True)
     ]
     return Suspects(doubts, len(current), [current[row].row.annotator for row in doubted.tolist()])
@@ -158,7 +158,14 @@ def _nearest(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[n
     return nearest
 
 
-def _doubt(value: Value, answers: _Answers, ranked: _Ranked, row: int, around: NDArray[np.int64], model: str) -> Doubt:
+def _doubt(
+    doubted: Row,
+    answers: _Answers,
+    ranked: _Ranked,
+    row: int,
+    around: NDArray[np.int64],
+    models: Mapping[str, str],
+) -> Doubt:
     given, other = answers.codes[row], int(ranked.suggested[row])
     alike = int((answers.codes[around] == other).sum())
     told = (
@@ -168,5 +175,6 @@ def _doubt(value: Value, answers: _Answers, ranked: _Ranked, row: int, around: N
     )
     if not np.isnan(answers.shares[row]).any():
         best = int(answers.shares[row].argmax())
+        model = models[doubted.sample_id]
         told += f"; the model {model} says {answers.names[best]!r} ({answers.shares[row, best]:.0%})"
-    return Doubt("label_error", float(ranked.score[row]), told, answers.instead(value, other))
+    return Doubt("label_error", float(ranked.score[row]), told, answers.instead(doubted.value, other))
