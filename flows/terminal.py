@@ -190,6 +190,8 @@ def show_status(found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from tasks.report.status import champion_in_words
+
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{escape(found['root'])}[/]")
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -201,6 +203,10 @@ def show_status(found: dict[str, Any]) -> None:
             name,
             f"{found[name]:,}" + (f"  ({found['model']})" if name == "embedded" and found["model"] else ""),
         )
+    if found["snapshots"]:
+        table.add_row("snapshots", f"{found['snapshots']:,}")
+    for model in found["champions"]:
+        table.add_row("champion", escape(champion_in_words(model)))
     if found["objects_of_older_settings"]:
         table.add_row(
             "older settings",

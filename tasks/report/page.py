@@ -8,6 +8,7 @@ from tasks.report.days import MEASURES, read_days
 from tasks.report.facts import facts_of
 from tasks.report.figures import figures
 from tasks.report.labels import read_labels
+from tasks.report.learn import read_learning
 from tasks.report.outliers import find_outliers
 from tasks.report.packing import packed_columns, packed_lines
 from tasks.report.points import cells_of, points_of, read_samples, still_there
@@ -49,6 +50,7 @@ def write_report(root: str, redraw_map: bool = False, cost_per_hour: float = 0) 
         selected=gallery.selected(opened, connection, SELECTED_SHOWN),
         cost_per_hour=cost_per_hour,
         labels=read_labels(opened, connection, choices.recall(opened, "embed.model")),
+        learning=read_learning(opened, connection),
         groups=gallery.duplicate_groups(opened, connection, GROUPS_SHOWN, REPEATS_SHOWN),
         **values,
     )

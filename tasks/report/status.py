@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from tasks.labels.champion import promotion_of
+from tasks.report.models import rounds_of
 from tasks.store import choices, views
-from tasks.store.log import read_log
+from tasks.store.log import Log, read_log
 from tasks.store.root import Root
 
 
@@ -46,6 +48,8 @@ def status(root: Root, settings_hash: str) -> dict[str, Any]:
         "embedded": counts["embedded"],
         "selected": counts["selected"],
         "labelled": counts["labelled"],
+        "snapshots": counts["snapshots"],
+        "champions": _champions(log),
         "model": (choices.recall(root, "embed.model") or {}).get("name"),
         "open": [batch.batch_id for batch in log.open_batches if not batch.held],
         "held": held,
@@ -64,6 +68,7 @@ _COUNTS = """
     (SELECT count(DISTINCT sample_id) FROM embeddings) AS embedded,
     (SELECT count(DISTINCT sample_id) FROM selections) AS selected,
     (SELECT count(DISTINCT sample_id) FROM labels) AS labelled,
+    (SELECT count(*) FROM snapshots) AS snapshots,
     (SELECT min(modified_at) FROM objects WHERE outcome IN ('pending', 'held')) AS oldest_waiting"""
 
 _FINDINGS = "SELECT kind, count(*) AS n FROM findings WHERE status = 'open' GROUP BY kind ORDER BY kind"
@@ -72,6 +77,35 @@ _VERDICTS = """
     SELECT subject, transition, count(*) AS expectations, count(*) FILTER (NOT success) AS failed,
     max(judged_at)::VARCHAR AS judged_at
     FROM gates GROUP BY subject, transition ORDER BY max(judged_at) DESC, transition LIMIT 8"""
+
+
+def champion_in_words(model: dict[str, Any]) -> str:
+    """`snapshot-3-0a1b2c3d of pets: balanced accuracy 81.2% (78.0% to 84.1%) with 400 labels`."""
+    value, low, high = (model[name] for name in ("value", "low", "high"))
+    figure = "" if value is None else f": {model['metric'].replace('_', ' ')} {value:.1%}"
+    interval = "" if low is None or high is None else f" ({low:.1%} to {high:.1%})"
+    refused = len(model["refused_since"])
+    since = f"; {refused} refused since" if refused else ""
+    return f"{model['version']} of {model['ontology']}{figure}{interval} with {model['labels']:,} labels{since}"
+
+
+def _champions(log: Log) -> list[dict[str, Any]]:
+    """The champion of every ontology that has one, and the models that were refused after it was promoted."""
+    rounds = rounds_of(log)
+    decided = {event.batch_id: event.seq for event in log.events if event.event == "discarded"}
+    champions = []
+    for ontology in dict.fromkeys(one.ontology for one in rounds):
+        promoted = promotion_of(log, ontology)
+        if promoted:
+            champion = next(one for one in rounds if one.version == promoted.batch_id)
+            told = ("ontology", "version", "snapshot", "metric", "value", "low", "high", "labels")
+            refused = [one.version for one in rounds if one.ontology == ontology and one.state == "refused"]
+            champions.append(
+                {name: getattr(champion, name) for name in told}
+                | {"promoted_at": _text(promoted.at)}
+                | {"refused_since": [one for one in refused if decided[one] > promoted.seq]}
+            )
+    return champions
 
 
 def _next(held: list[dict[str, Any]], counts: dict[str, Any], waiting: list[str]) -> str:

@@ -12,7 +12,7 @@ from tasks.report.sparks import Spark, scale, spark
 from tasks.report.videos import told
 
 SCRIPTS = ("data", "thumbs", "colours", "chosen", "map", "tools", "card", "days", "videos", "start")
-STYLES = ("page", "map", "days", "labels")
+STYLES = ("page", "map", "days", "labels", "learn")
 
 
 def rendered(**values: Any) -> str:
@@ -34,6 +34,9 @@ def rendered(**values: Any) -> str:
         "number": lambda n: f"{n:,}",
         "spark": spark_of,
         "told": told,
+        "share": lambda value: "\u2013" if value is None else f"{value:.1%}",
+        "points": lambda value: "\u2013" if value is None else f"{100 * value:+.1f}".replace("-", "\u2212"),
+        "words": lambda name: name.replace("_", " "),
     }
     script = _together(SCRIPTS, "js")
     return environment.get_template("page.html.j2").render(
