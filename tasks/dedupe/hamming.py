@@ -6,18 +6,38 @@ into that quarter: of 3,648 edited photographs within the radius none was, of th
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint8]
-Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+Numbers = NDArray[np.int64]
 
 EXACT_UP_TO = 100_000
 
 _SLACK = 6
 """Bits by which a pair may differ in the quarter beyond a quarter of the radius."""
+
+
+class Found(NamedTuple):
+    """Pairs of a new hash and one of the index, as columns.
+
+    Attributes:
+        rows: places of the new hashes.
+        entries: numbers of the others.
+        bits: in how many they differ.
+        versions: in which version of the new hash.
+    """
+
+    rows: Numbers
+    entries: Numbers
+    bits: Numbers
+    versions: Numbers
+
+    def take(self, which: NDArray[Any]) -> "Found":
+        """Some of the pairs, by a mask or their places."""
+        return Found(*(column[which] for column in self))
 
 
 class HammingIndex:
@@ -48,7 +68,7 @@ class HammingIndex:
             self.sieve.add(self.quarter(hashes))
 
     def within(self, versions: Hashes, radius: int, unsure: int = 0) -> Found:
-        """Rows, entries and bits of what differs in at most so many bits; a pair once for each version that does.
+        """Pairs that differ in at most so many bits, once for each version that does.
 
         Args:
             versions: (v, n, 32) uint8: n hashes in v versions.
@@ -57,23 +77,26 @@ class HammingIndex:
         """
         if self.flat is not None:
             rows, entries, bits = _pairs(self.flat, versions.reshape(-1, versions.shape[2]), radius + unsure)
-            return rows % versions.shape[1], entries, bits
-        sieved = [self.quarter(version) for version in versions]
-        parts: list[Found] = []
-        for first, code in enumerate(sieved):
-            alike = [place for place, other in enumerate(sieved) if np.array_equal(code, other)]
-            if first == alike[0]:
-                rows, entries, _ = _pairs(self.sieve, code, radius // 4 + _SLACK)
-                parts += [self._compared(versions[place], rows, entries, radius + unsure) for place in alike]
-        rows, entries, bits = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return rows, entries, bits
+            return Found(rows % versions.shape[1], entries, bits, rows // versions.shape[1])
+        alike: dict[bytes, list[int]] = {}
+        for place, version in enumerate(versions):
+            alike.setdefault(self.quarter(version).tobytes(), []).append(place)
+        parts = [part for places in alike.values() for part in self._sieved(versions, places, radius, unsure)]
+        return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def _compared(self, version: Hashes, rows: NDArray[np.int64], entries: NDArray[np.int64], radius: int) -> Found:
-        """Those of the pairs whose hashes differ in at most so many bits."""
-        here, there = np.ascontiguousarray(version).view(np.uint64), self.hashes.view(np.uint64)
-        bits = sum(np.bitwise_count(here[rows, word] ^ there[entries, word]).astype(np.int64) for word in range(4))
-        near = np.asarray(bits) <= radius
-        return rows[near], entries[near], np.asarray(bits)[near]
+    def _sieved(self, versions: Hashes, places: list[int], radius: int, unsure: int) -> list[Found]:
+        """The pairs of the versions at these places, whose quarters are the same, a row at a time."""
+        rows, entries, _ = _pairs(self.sieve, self.quarter(versions[places[0]]), radius // 4 + _SLACK)
+        here, there = np.ascontiguousarray(versions[places]).view(np.uint64), self.hashes.view(np.uint64)
+        starts = np.searchsorted(rows, np.arange(1, versions.shape[1]))
+        parts = []
+        for row, some in enumerate(np.split(entries, starts)):
+            words = np.ascontiguousarray(there.take(some, axis=0).T)
+            differ = [np.bitwise_count(here[:, row, word, None] ^ words[word]) for word in range(len(words))]
+            bits = np.add.reduce(differ, dtype=np.int64)
+            version, place = np.nonzero(bits <= radius + unsure)
+            parts.append(Found(np.full(len(place), row), some[place], bits[version, place], np.take(places, version)))
+        return parts
 
 
 def _flat(hashes: Hashes) -> Any:
@@ -84,7 +107,8 @@ def _flat(hashes: Hashes) -> Any:
     return index
 
 
-def _pairs(index: Any, codes: Hashes, radius: int) -> Found:
+def _pairs(index: Any, codes: Hashes, radius: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Rows, entries and bits, row by row."""
     limits, bits, entries = index.range_search(np.ascontiguousarray(codes), radius + 1)
     rows = np.repeat(np.arange(len(codes)), np.diff(limits.astype(np.int64)))
     return rows, entries, bits.astype(np.int64)

@@ -4,13 +4,18 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.dedupe.hamming import Found, HammingIndex, Hashes
 from tasks.dedupe.stars import MOST_TRIES, Near
 
 MOST_UNSURE = 2
 """Of the samples beyond the radius, only so many are worth a look."""
+
+CHANCE = 0.1
+"""Pairs beyond the radius, for each new sample, that may be there by chance: each of them costs a look for nothing."""
+
+FEW = 16
+"""So few pairs cost little, and tell nothing of chance."""
 
 
 def every_fourth(hashes: Hashes) -> Hashes:
@@ -46,12 +51,12 @@ class HashLook:
 
     def near_kept(self, start: int, stop: int) -> Near:
         """The nearest of the kept entries within the radius."""
-        return self._near(*_nearest(*self._found(self.kept, self.hashes[start:stop])))
+        return self._near(self.kept, self.hashes[start:stop])
 
     def near_each_other(self, start: int, stop: int) -> Near:
         """New samples within the radius of each other."""
         block = self.hashes[start:stop]
-        near = self._near(*self._found(HammingIndex(block, self.quarter), block))
+        near = self._near(HammingIndex(block, self.quarter), block)
         for place, entries in near.items():
             entries.pop(place, None)
         return near
@@ -60,30 +65,44 @@ class HashLook:
         """Add new samples to what is kept."""
         self.kept.add(self.hashes[list(places)])
 
-    def _found(self, index: HammingIndex, block: Hashes) -> Found:
-        if self.radius < 0:
-            nothing = np.zeros(0, np.int64)
-            return nothing, nothing, nothing
-        return index.within(self.versions(block), self.radius, self.unsure)
-
-    def _near(self, rows: NDArray[np.int64], entries: NDArray[np.int64], distances: NDArray[np.int64]) -> Near:
+    def _near(self, index: HammingIndex, block: Hashes) -> Near:
         near: Near = defaultdict(dict)
-        for row, entry, bits in zip(rows.tolist(), entries.tolist(), distances.tolist(), strict=True):
-            if entry not in near[row] or bits < near[row][entry][1]:
-                near[row][entry] = (bits / (self.radius + 0.5), bits)
-        return {row: _without_many_unsure(found) for row, found in near.items()} if self.unsure else near
+        if self.radius < 0:
+            return near
+        found = _nearest(index.within(self.versions(block), self.radius, self.unsure))
+        if self.unsure:
+            found = _without_chance(found, self.radius, max(FEW, int(CHANCE * len(block))))
+        for row, entry, bits, _ in zip(*(column.tolist() for column in found), strict=True):
+            near[row][entry] = (bits / (self.radius + 0.5), bits)
+        return {row: _without_many_unsure(entries) for row, entries in near.items()}
 
 
-def _nearest(rows: NDArray[np.int64], entries: NDArray[np.int64], bits: NDArray[np.int64]) -> Found:
-    """Of every row some of the nearest, more than are tried, and all that are as near as the nearest.
+def _nearest(found: Found) -> Found:
+    """Of every row some of the nearest, more than are tried, and all that are as near as the nearest; each pair once.
 
     A camera that does not move has thousands within the radius.
     """
-    order = np.lexsort((bits, rows))
-    rows, entries, bits = rows[order], entries[order], bits[order]
-    first = np.searchsorted(rows, rows)
-    near = (np.arange(len(rows)) - first < 8 * MOST_TRIES) | (bits == bits[first])
-    return rows[near], entries[near], bits[near]
+    found = found.take(np.lexsort((found.bits, found.rows)))
+    first = np.searchsorted(found.rows, found.rows)
+    near = (np.arange(len(first)) - first < 8 * MOST_TRIES) | (found.bits == found.bits[first])
+    found = found.take(near)
+    _, once = np.unique(found.rows * (found.entries.max(initial=0) + 1) + found.entries, return_index=True)
+    return found.take(np.sort(once))
+
+
+def _without_chance(found: Found, radius: int, most: int) -> Found:
+    """Without the pairs beyond the radius that lie so far off that chance brings more than so many.
+
+    A copy is near in one version, mostly upright, and what is near by chance in any: so the pairs in all versions but
+    the commonest are counted (decoys, as in Elias and Gygi, "Target-decoy search strategy for increased confidence in
+    large-scale protein identifications by mass spectrometry", 2007). The more samples are kept, the nearer this is.
+    """
+    beyond = found.bits > radius
+    if not beyond.any():
+        return found
+    commonest = np.bincount(found.versions[beyond]).argmax()
+    by_chance = np.sort(found.bits[beyond & (found.versions != commonest)])
+    return found.take(found.bits < by_chance[most]) if len(by_chance) > most else found
 
 
 def _without_many_unsure(entries: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float]]:

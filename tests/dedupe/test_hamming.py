@@ -9,11 +9,10 @@ from tasks.image.phash import orientations, unmirrored
 from tests.dedupe.test_stars import scattered
 
 
-def pairs(index: HammingIndex, hashes: np.ndarray, radius: int) -> set[tuple[int, int, int]]:
-    """Row, entry and the least bits of every pair that is found."""
-    found = sorted(zip(*(column.tolist() for column in index.within(orientations(hashes), radius)), strict=True))
-    least = {(row, entry): bits for row, entry, bits in reversed(found)}
-    return {(*pair, bits) for pair, bits in least.items()}
+def pairs(index: HammingIndex, hashes: np.ndarray, radius: int) -> set[tuple[int, int, int, int]]:
+    """Row, entry, bits and version of all that is found."""
+    found = index.within(orientations(hashes), radius)
+    return set(zip(*(column.tolist() for column in found), strict=True))
 
 
 def test_within__through_the_sieve_finds_what_is_within(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +26,7 @@ def test_within__through_the_sieve_finds_what_is_within(monkeypatch: pytest.Monk
     found = pairs(sieved, hashes[300:], 50)
     assert found <= expected
     assert len(found) > 0.99 * len(expected) > 1000
+    assert {version for *_, version in found} == set(range(8))
 
 
 def test_unmirrored__bits_are_the_same_in_mirrored_pictures() -> None:
