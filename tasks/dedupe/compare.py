@@ -12,7 +12,7 @@ from tasks.dedupe.find import PREFERENCE, as_duplicates, as_found, judged
 from tasks.dedupe.settings import DedupeSettings
 from tasks.dedupe.stars import find_stars
 from tasks.dedupe.vectors import kept_vectors
-from tasks.dedupe.witness import ThumbnailWitness
+from tasks.image.witness import ThumbnailWitness
 from tasks.progress import advance
 from tasks.store import choices, staging, tables, views
 from tasks.store.commit import Resolved, commit

@@ -18,8 +18,8 @@ from tasks.dedupe.hashes import HashLook
 from tasks.dedupe.kept import kept_samples, unpacked
 from tasks.dedupe.settings import DedupeSettings
 from tasks.dedupe.stars import Match, find_stars
-from tasks.dedupe.witness import ThumbnailWitness
 from tasks.image.phash import orientations, unmirrored
+from tasks.image.witness import ThumbnailWitness
 from tasks.progress import advance
 from tasks.store import choices, staging, views
 from tasks.store.commit import Resolved, commit

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from tasks.image.witness import CERTAIN
 from tasks.progress import advance
 
 BLOCK = 512
@@ -19,9 +20,6 @@ Near = dict[int, dict[int, tuple[float, float]]]
 
 Without a witness up to 1 is near enough; beyond is what only a witness can tell.
 """
-
-CERTAIN = 0.5
-"""Share of what is allowed up to which there is nothing to look closely at."""
 
 
 class Look(Protocol):

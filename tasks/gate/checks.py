@@ -27,7 +27,7 @@ class Check:
     words: str
     kind: str
     arguments: dict[str, Any]
-    frame: Literal["rows", "objects", "facts", "groups", "drift"] = "rows"
+    frame: Literal["rows", "objects", "facts", "groups", "drift", "classes"] = "rows"
     severity: Severity = "critical"
     threshold: str = ""
     name_by: str | None = None

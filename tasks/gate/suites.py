@@ -9,6 +9,7 @@ import pandas as pd
 from tasks.gate.checks import Check, Severity, Suite, Transition, share
 from tasks.gate.labelled import annotated
 from tasks.gate.settings import GateSettings
+from tasks.gate.split import split
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
 
@@ -28,6 +29,7 @@ def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], set
         "compared": _compared,
         "selected": _selected,
         "annotated": annotated,
+        "split": split,
     }
     return build[transition](rows, facts, settings)
 

@@ -18,13 +18,14 @@ from tasks.dedupe.cosines import NEIGHBOURS, CosineLook, centred
 from tasks.dedupe.find import UNSURE, calibrate
 from tasks.dedupe.hashes import HashLook
 from tasks.dedupe.kept import unpacked
-from tasks.dedupe.stars import CERTAIN, MOST_TRIES, Look, Witness, find_stars
-from tasks.dedupe.verify import Sight, repeats
+from tasks.dedupe.stars import MOST_TRIES, Look, Witness, find_stars
 from tasks.embed import backbone
 from tasks.embed.vectors import described, embedded
 from tasks.embed.weights import Weights
 from tasks.image.decode import decode_thumbnail
 from tasks.image.phash import orientations
+from tasks.image.verify import Sight, repeats
+from tasks.image.witness import CERTAIN
 from tasks.ingest.measure_file import Job, measure_file
 from tasks.store.schema import SAMPLES
 from tasks.store.storage import storage_for, to_uri

@@ -8,12 +8,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from tasks.dedupe.stars import CERTAIN
-from tasks.dedupe.unchanged import unchanged
-from tasks.dedupe.verify import Sight, repeats
 from tasks.image.decode import decode_thumbnail
+from tasks.image.unchanged import unchanged
+from tasks.image.verify import Sight, repeats
 from tasks.store import tables
 from tasks.store.root import Root
+
+CERTAIN = 0.5
+"""Share of what is allowed up to which there is nothing to look closely at."""
 
 MOST_REMEMBERED = 4096
 """Pictures that are remembered, about 100 kB each, before they are all forgotten."""
@@ -41,7 +43,7 @@ class Seen:
 
 
 class ThumbnailWitness:
-    """A witness (see stars.Witness) that looks at thumbnails.
+    """A witness that looks at thumbnails.
 
     In samples of one sequence or one sensor nothing may have changed; others have to pass `verify.repeats` unless it is
     certain that they do.

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.dedupe.verify import Sight, repeats
 from tasks.image.decode import decode_thumbnail
 from tasks.image.thumbnail import encode, shrink
+from tasks.image.verify import Sight, repeats
 from tasks.ingest.example import PHOTOGRAPHS, _photograph
 from tests.benchmarks.edit_photograph import edits
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.dedupe.unchanged import SIDE, local_change, unchanged
 from tasks.image.decode import Pixels
+from tasks.image.unchanged import SIDE, local_change, unchanged
 
 MOST_FEATURES = 200
 INLIERS = 10

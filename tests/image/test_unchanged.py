@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.dedupe.unchanged import SIDE, unchanged
-from tasks.dedupe.verify import Sight
 from tasks.image.decode import decode_thumbnail
 from tasks.image.thumbnail import encode, shrink
+from tasks.image.unchanged import SIDE, unchanged
+from tasks.image.verify import Sight
 from tests.made import photograph
 
 

@@ -1,0 +1,206 @@
+"""Snapshots: what they hold, when one is due, and what is told where none can be made."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.gate.settle import discard
+from tasks.labels.change import apply_ontology
+from tasks.labels.group import drawn, groups_of
+from tasks.labels.ontology import Ontology
+from tasks.labels.snapshot import manifest_uri, read_snapshot
+from tasks.learn.settings import LearnSettings
+from tasks.learn.snapshots.make import commit_snapshot, make_snapshot, wanted_snapshot
+from tasks.learn.snapshots.settings import SplitSettings
+from tasks.store import choices
+from tasks.store.errors import UsageError
+from tasks.store.log import Event, read_log, record
+from tasks.store.root import Root
+from tests.learn.snapshots.scene import HALF, sides_of, snapshot, with_labels, with_samples
+
+MANY = [{"sample_id": f"{number:02d}"} for number in range(24)]
+LABELS = {f"{number:02d}": "cat" if number % 3 else "dog" for number in range(24)}
+
+
+@pytest.fixture
+def labelled(root: Root) -> Root:
+    with_samples(root, MANY)
+    with_labels(root, LABELS)
+    return root
+
+
+def test_snapshot__has_every_label_once_and_test_is_what_is_drawn(labelled: Root) -> None:
+    made = snapshot(labelled, "first")
+    assert {row["sample_id"]: row["value"] for row in made.rows.to_pylist()} == {
+        name: f'{{"class":"{said}"}}' for name, said in LABELS.items()
+    }
+    assert (made.ontology, made.label_type, made.classes, made.parent) == ("pets", "class", ("cat", "dog"), None)
+    assert {name for name, side in sides_of(made).items() if side == "test"} == {
+        name for name in LABELS if drawn(name, 0.5, "test")
+    }
+
+
+def test_snapshot__the_same_labels_again_give_the_same_hash(labelled: Root, tmp_path: Path) -> None:
+    first = snapshot(labelled, "first")
+    again = snapshot(labelled, "again")
+    assert (again.hash, again.test_hash, again.parent) == (first.hash, first.test_hash, "first")
+
+
+def test_snapshot__new_data_moves_no_sample_and_extends_every_side(labelled: Root) -> None:
+    first = sides_of(snapshot(labelled, "first"))
+    with_samples(labelled, [{"sample_id": f"n{number:02d}"} for number in range(40)], "b-2")
+    with_labels(labelled, {f"n{number:02d}": "cat" for number in range(40)} | {"00": "cat"})
+    second = sides_of(snapshot(labelled, "second"))
+    assert first.items() < second.items()
+    assert {second[name] for name in second if name not in first} == {"train", "validation", "test"}
+
+
+def test_snapshot__recordings_duplicates_and_values_are_groups(root: Root) -> None:
+    rows = [
+        {"sample_id": "a", "sequence_id": "tape", "sensor_id": "1"},
+        {"sample_id": "b", "video_uri": "tape", "sensor_id": "2"},
+        {"sample_id": "c", "kept_id": "a", "sensor_id": "1"},
+        {"sample_id": "d", "sequence_id": "other", "kept_id": "a", "metadata": '{"site": "north"}'},
+        {"sample_id": "e", "sensor_id": "3"},
+    ]
+    with_samples(root, rows)
+    assert {row["sample_id"]: (row["group"], row["tied"]) for row in groups_of(root).to_pylist()} == {
+        "a": ("tape", None), "b": ("tape", None), "c": ("tape", None), "d": ("other", "tape"), "e": ("e", None),
+    }  # fmt: skip
+    by_sensor = {row["sample_id"]: (row["group"], row["tied"]) for row in groups_of(root, "sensor_id").to_pylist()}
+    assert by_sensor == {
+        "a": ("sensor_id=1", None), "b": ("sensor_id=1", None), "c": ("sensor_id=1", None),
+        "d": ("other", "sensor_id=1"), "e": ("sensor_id=3", None),
+    }  # fmt: skip
+    assert groups_of(root, "site")["group"].to_pylist()[3] == "site=north"
+    with pytest.raises(UsageError, match=r"group_by is nonsense, and no sample"):
+        groups_of(root, "nonsense")
+
+
+def test_snapshot__only_what_a_model_can_learn_from(labelled: Root) -> None:
+    with_labels(labelled, {"00": {"answer": "unusable"}, "01": {"answer": "empty"}, "gone": "cat"})
+    apply_ontology(labelled, Ontology(name="pets", type="class", classes=["cat", "dog", "bird"]))  # type: ignore[list-item]
+    staged = make_snapshot.fn(labelled.uri, "first", HALF)
+    assert staged.facts["left_out"] == {"unusable": 1, "empty": 1, "of samples that were given up": 1}
+    commit_snapshot.fn(labelled.uri, "first", staged)
+    assert not {"00", "01", "gone"} & set(read_snapshot(labelled, "first").rows["sample_id"].to_pylist())
+
+
+def test_snapshot__a_picture_without_boxes_is_one_to_learn_from(root: Root) -> None:
+    with_samples(root, MANY)
+    things = Ontology(name="things", type="boxes", classes=["dog"])  # type: ignore[list-item]
+    box = {"boxes": [{"class": "dog", "x": 1.0, "y": 1.0, "width": 2.0, "height": 2.0}]}
+    with_labels(root, {name: box if said == "dog" else {"answer": "empty"} for name, said in LABELS.items()}, things)
+    assert len(snapshot(root, "first").rows) == 24
+
+
+def test_snapshot__its_own_test_folder(root: Root) -> None:
+    folder = ["test", "train", "train", "train"]
+    rows = [{"sample_id": f"{n:02d}", "source_uri": f"file:///data/{folder[n % 4]}/{n}"} for n in range(24)]
+    with_samples(root, rows)
+    with_labels(root, LABELS)
+    named = HALF.model_copy(update={"split": SplitSettings(test_where="source_uri LIKE '%/test/%'")})
+    sides = sides_of(snapshot(root, "first", named))
+    assert {name for name, side in sides.items() if side == "test"} == {f"{n:02d}" for n in range(0, 24, 4)}
+    assert choices.recall(root, "learn.test_share") is None
+
+
+def test_test_share__is_settled_once(labelled: Root) -> None:
+    first = snapshot(labelled, "first")
+    lower = snapshot(labelled, "second", LearnSettings(test_share=0.01))
+    assert choices.recall(labelled, "learn.test_share") == 0.5
+    assert lower.hash == first.hash
+
+
+def test_wanted__is_due_when_labels_changed_and_suffice(labelled: Root) -> None:
+    assert wanted_snapshot(labelled, LearnSettings()).why == "24 samples have a label, learn.min_labels is 50"
+    assert wanted_snapshot(labelled, HALF).name == "snapshot-1"
+    snapshot(labelled, "snapshot-1")
+    assert "no label has changed" in wanted_snapshot(labelled, HALF).why
+    with_labels(labelled, {"00": "cat"})
+    assert wanted_snapshot(labelled, HALF).name == "snapshot-2"
+
+
+def test_wanted__what_was_begun_goes_on_and_what_is_held_is_overtaken(labelled: Root) -> None:
+    make_snapshot.fn(labelled.uri, "mine", HALF)
+    assert wanted_snapshot(labelled, HALF).name == "mine"
+    record(labelled, lambda log: Event("mine", "held", "snapshot"))
+    assert wanted_snapshot(labelled, HALF, held=["mine"]).name is None
+    assert "is held" in wanted_snapshot(labelled, HALF, "mine", held=["mine"]).why
+    discard(labelled, "mine", "no")
+    with pytest.raises(UsageError, match="is taken"):
+        wanted_snapshot(labelled, HALF, "mine")
+
+
+def test_make__a_released_snapshot_that_was_overtaken_is_given_up(labelled: Root) -> None:
+    staged = make_snapshot.fn(labelled.uri, "mine", HALF)
+    judged = {"judged": staged.rows_uri.removeprefix(labelled.uri)}
+    record(labelled, lambda log: Event("mine", "held", "snapshot", counts=judged))
+    snapshot(labelled, "other")
+    record(labelled, lambda log: Event("mine", "released", "snapshot"))
+    with pytest.raises(UsageError, match="other was made while mine was held"):
+        make_snapshot.fn(labelled.uri, "mine", HALF)
+    assert read_log(labelled).batches["mine"].discarded
+
+
+def test_make__a_released_snapshot_is_what_was_judged(labelled: Root) -> None:
+    staged = make_snapshot.fn(labelled.uri, "mine", HALF)
+    judged = {"judged": staged.rows_uri.removeprefix(labelled.uri)}
+    record(labelled, lambda log: Event("mine", "held", "snapshot", counts=judged))
+    with_labels(labelled, {"01": "dog"})
+    record(labelled, lambda log: Event("mine", "released", "snapshot"))
+    again = make_snapshot.fn(labelled.uri, "mine", HALF)
+    assert again.rows_uri == staged.rows_uri
+    assert commit_snapshot.fn(labelled.uri, "mine", again)["snapshot_samples"] == 24
+
+
+def refused(root: Root, why: str, **how: Any) -> None:
+    before = read_log(root).last
+    with pytest.raises(UsageError, match=why):
+        make_snapshot.fn(root.uri, "first", HALF.model_copy(update=how))
+    assert read_log(root).last == before
+    assert list(root.storage.names(root.at("snapshots"))) == []
+    assert choices.recall(root, "learn.test_share") is None
+
+
+def test_make__too_little_to_learn_from_is_told_and_nothing_is_written(root: Root) -> None:
+    with_samples(root, MANY)
+    refused(root, "No sample has a label yet")
+    with_labels(root, {"00": {"answer": "unusable"}})
+    refused(root, r"a model can learn from \(1 unusable\)")
+    with_labels(root, {"00": "cat", "01": "cat"})
+    refused(root, "All 2 labels of pets are 'cat'")
+    with_labels(root, {"02": "ant"}, Ontology(name="bugs", type="class", classes=["ant", "bee"]))  # type: ignore[list-item]
+    refused(root, "labels of several ontologies: name one as learn.ontology, of bugs, pets")
+
+
+def test_make__wrong_settings_are_told_and_nothing_is_written(labelled: Root) -> None:
+    refused(labelled, "no ontology nothing", ontology="nothing")
+    refused(labelled, "set learn.test_share above 0", test_share=0)
+    refused(labelled, "set aside for testing: label what", test_share=1e-9)
+    refused(labelled, r"test_where \(false\) names none", split=SplitSettings(test_where="false"))
+    refused(labelled, "learn.split.test_where: The query", split=SplitSettings(test_where="nonsense >"))
+    refused(labelled, "group_by is nonsense", split=SplitSettings(group_by="nonsense"))
+
+
+def test_make__fewer_samples_than_classes(root: Root) -> None:
+    with_samples(root, MANY)
+    with_labels(root, {"00": "a", "01": "b"}, Ontology(name="o", type="class", classes=list("abc")))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="3 classes, and only 2 samples"):
+        wanted_snapshot(root, HALF, "first")
+    assert "3 classes" in wanted_snapshot(root, HALF).why
+
+
+def test_make__names(labelled: Root) -> None:
+    snapshot(labelled, "first")
+    for name, why in (("first", "first is taken"), ("b-1", "b-1 is taken"), ("../escape", "is no name")):
+        with pytest.raises(UsageError, match=why):
+            wanted_snapshot(labelled, HALF, name)
+
+
+def test_make__a_lost_manifest_of_an_older_snapshot_is_told(labelled: Root) -> None:
+    snapshot(labelled, "first")
+    labelled.storage.delete(manifest_uri(labelled, "first"))
+    with pytest.raises(UsageError, match="manifest of snapshot first is gone"):
+        make_snapshot.fn(labelled.uri, "second", HALF)
