@@ -7,6 +7,7 @@ import pandas as pd
 
 Transition = Literal["ingested", "deduplicated", "embedded", "compared", "selected", "annotated", "split", "trained"]
 Severity = Literal["critical", "warning"]
+Limit = Literal["min_value", "max_value"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Check:
     words: str
     kind: str
     arguments: dict[str, Any]
-    frame: Literal["rows", "objects", "facts", "groups", "drift", "classes"] = "rows"
+    frame: Literal["rows", "objects", "facts", "groups", "drift", "classes", "slices"] = "rows"
     severity: Severity = "critical"
     threshold: str = ""
     name_by: str | None = None
@@ -46,3 +47,10 @@ def share(column: str, words: str, most: float, severity: Severity) -> Check:
     """A column of 0 and 1 whose mean is a share."""
     arguments = {"column": column, "max_value": most}
     return Check(words, "ExpectColumnMeanToBeBetween", arguments, severity=severity, threshold=f"at most {most:g}")
+
+
+def bound(column: str, words: str, side: Limit, limit: float, severity: Severity) -> Check:
+    """A figure of the whole, and what it may be at least or at most."""
+    told = f"at {'most' if side == 'max_value' else 'least'} {limit:g}"
+    arguments = {"column": column, side: limit}
+    return Check(words, "ExpectColumnMeanToBeBetween", arguments, "facts", severity, threshold=told)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.gate.checks import Check, Severity, Suite
+from tasks.gate.checks import Check, Limit, Suite, bound
 from tasks.gate.settings import GateSettings
 
 
@@ -32,7 +32,7 @@ def annotated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
         Check("every answer is there", "ExpectTableRowCountToEqual", {"value": facts["answers"] + facts["deleted"]}),
         Check("no annotation is there twice", "ExpectColumnValuesToBeUnique", {"column": "annotation_id"}),
     ]
-    bounds = [
+    bounds: list[tuple[str, str, Limit, float, int]] = [
         ("trouble_share", "share of answers that break the ontology", "max_value", gate.max_trouble_share, came),
         (
             "deleted_share",
@@ -46,21 +46,8 @@ def annotated(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
         ("covered_share", "share of what was handed off that is answered", "min_value", gate.min_coverage, 0),
     ]
     checks += [
-        _bound(column, words, side, bound, "critical" if size >= settings.min_objects else "warning")
-        for column, words, side, bound, size in bounds
+        bound(column, words, side, limit, "critical" if size >= settings.min_objects else "warning")
+        for column, words, side, limit, size in bounds
         if frame[column].notna().all()
     ]
     return Suite(checks, {"rows": rows, "facts": frame})
-
-
-def _bound(column: str, words: str, side: str, bound: float, severity: Severity) -> Check:
-    told = f"at {'most' if side == 'max_value' else 'least'} {bound:g}"
-    return Check(
-        words,
-        "ExpectColumnMeanToBeBetween",
-        {"column": column, side: bound},
-        frame="facts",
-        severity=severity,
-        threshold=told,
-        told_by=None,
-    )

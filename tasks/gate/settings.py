@@ -115,7 +115,12 @@ class TrainedGate(StrictModel):
         description="Slices that may not get worse, as sensor_id=cam-3 or class=dress; all classes if none.",
     )
     max_slice_regress: Share = Field(
-        default=0.1, description="By how much the metric of a protected slice may be below the champion's, 0 to 1."
+        default=0.1,
+        description="By how much the share of right answers in a protected slice may be below the champion's, 0 to 1.",
+    )
+    min_test: int = Field(default=50, ge=0, description="Samples to test on; fewer only warn.")
+    max_calibration_error: Share = Field(
+        default=0.15, description="Mean distance between probability and what happens; more only warns."
     )
 
 

@@ -10,6 +10,7 @@ from tasks.gate.checks import Check, Severity, Suite, Transition, share
 from tasks.gate.labelled import annotated
 from tasks.gate.settings import GateSettings
 from tasks.gate.split import split
+from tasks.gate.trained import trained
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
 
@@ -30,6 +31,7 @@ def suite(transition: Transition, rows: pd.DataFrame, facts: dict[str, Any], set
         "selected": _selected,
         "annotated": annotated,
         "split": split,
+        "trained": trained,
     }
     return build[transition](rows, facts, settings)
 

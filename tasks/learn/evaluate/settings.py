@@ -15,3 +15,10 @@ class EvaluateSettings(StrictModel):
         description="Columns of samples, or keys of their metadata, by whose values results are told apart, besides "
         "sensor_id, quality and what looks alike.",
     )
+    min_slice: int = Field(default=8, ge=2, description="Samples of a slice below which nothing is said of it.")
+    sure: float = Field(
+        default=0.9,
+        gt=0.5,
+        le=1,
+        description="Calibrated probability from which a model that contradicts a label makes a finding, 0 to 1.",
+    )

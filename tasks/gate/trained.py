@@ -1,0 +1,93 @@
+"""What the gate `trained` expects of a model before it is promoted."""
+
+from typing import Any
+
+import pandas as pd
+
+from tasks.gate.checks import Check, Suite, bound
+from tasks.gate.settings import GateSettings, TrainedGate
+
+FEWEST = 10
+"""Samples of a slice, below which nobody can tell whether it got worse."""
+
+
+def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
+    """The checks for a challenger.
+
+    Args:
+        rows: the staged findings.
+        facts: `metric` by name; `challenger`, its value, and `chance`, that of a model that always says the same;
+            `champion`, `champion_value` and `difference`, None where there is no champion to compare with; `slices`
+            with name, n and difference; `samples` of the snapshot, of which `tested` are to test on, and `unsaid` have
+            no prediction that can be used; `calibration_error`, None of a model that gives no probabilities.
+        settings: of all gates.
+    """
+    gate, metric = settings.trained, facts["metric"]
+    figures = {name: facts[name] for name in ("unsaid", "difference", "tested", "challenger", "calibration_error")}
+    frame = pd.DataFrame([{name: _plain(one) for name, one in figures.items()}])
+    checks = [
+        Check("no finding is there twice", "ExpectColumnValuesToBeUnique", {"column": "finding_id"}),
+        bound("unsaid", "number of samples without a prediction", "max_value", 0, "critical"),
+        bound("difference", f"{metric} less that of the champion", "min_value", 0 - gate.max_regress, "critical"),
+        bound("tested", "number of samples to test on", "min_value", gate.min_test, "warning"),
+        Check(
+            f"{metric}, better than always the same answer",
+            "ExpectColumnMeanToBeBetween",
+            {"column": "challenger", "min_value": facts["chance"], "strict_min": True},
+            frame="facts",
+            severity="warning",
+            threshold=f"more than {facts['chance']:.4g}",
+        ),
+        bound("calibration_error", "calibration error", "max_value", gate.max_calibration_error, "warning"),
+    ]
+    checks = [one for one in checks if one.frame == "rows" or frame[one.arguments["column"]].notna().all()]
+    suite = Suite(checks, {"rows": rows, "facts": frame})
+    return suite if facts["difference"] is None else _with_slices(suite, facts["slices"], gate)
+
+
+def _with_slices(suite: Suite, slices: list[dict[str, Any]], gate: TrainedGate) -> Suite:
+    """The suite, with the slices that may not get worse: those that are named, else all classes."""
+    judged = _protected(slices, gate)
+    unknown = sorted(set(gate.protected) - set(judged["name"]))
+    frame = pd.DataFrame({"told": unknown, "there": [False] * len(unknown)})
+    named = Check(
+        f"protected slices have {FEWEST} samples to test on",
+        "ExpectColumnValuesToBeInSet",
+        {"column": "there", "value_set": [True]},
+        frame="groups",
+        severity="warning",
+        told_by="told",
+    )
+    kept = Check(
+        "protected slices less those of the champion",
+        "ExpectColumnValuesToBeInSet",
+        {"column": "kept", "value_set": [True]},
+        frame="slices",
+        threshold=f"at least {0 - gate.max_slice_regress:g}",
+        told_by="told",
+    )
+    more = [(check, rows) for check, rows in ((kept, judged), (named, frame)) if len(rows)]
+    frames: dict[str, pd.DataFrame] = {check.frame: rows for check, rows in more}
+    return Suite([*suite.checks, *(check for check, _ in more)], {**suite.frames, **frames})
+
+
+def _protected(slices: list[dict[str, Any]], gate: TrainedGate) -> pd.DataFrame:
+    found = [
+        {
+            "name": one["name"],
+            "kept": round(one["difference"], 9) >= -gate.max_slice_regress,
+            "told": f"{one['name']}: {one['difference']:.4g}",
+        }
+        for one in sorted(slices, key=lambda one: float(one["difference"]))
+        if one["n"] >= FEWEST and (one["name"] in gate.protected or (not gate.protected and _is_class(one["name"])))
+    ]
+    return pd.DataFrame(found, columns=["name", "kept", "told"])
+
+
+def _is_class(name: str) -> bool:
+    return name.startswith("class=") and " & " not in name
+
+
+def _plain(figure: float | None) -> float | None:
+    """Without what is left over when sums are rounded."""
+    return None if figure is None else round(float(figure), 9)

@@ -1,0 +1,88 @@
+"""Calibration: whether what is said with 90 % is so nine times of ten.
+
+Guo et al., "On Calibration of Modern Neural Networks", 2017.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.labels.values import LabelType, Value
+from tasks.learn.evaluate.answers import Answers, Floats, Marks, at_temperature
+
+BINS = 15
+
+FEW = 10
+"""Samples below which no temperature is fitted."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Answers of about one probability: its mean, the share that was so, and how many they are."""
+
+    confidence: float
+    accuracy: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well probabilities say what happens.
+
+    Attributes:
+        temperature: logits are divided by it.
+        before: expected calibration error without it, 0 to 1.
+        after: the same with it.
+        bins: of the reliability diagram, with the temperature.
+    """
+
+    temperature: float
+    before: float
+    after: float
+    bins: list[Bin]
+
+
+def fitted_temperature(validation: Answers) -> float | None:
+    """The temperature at which the labels of the validation side are likeliest; None if they are too few to tell."""
+    return validation.temperature() if len(validation.right) >= FEW else None
+
+
+def calibration(test: Answers, temperature: float) -> Calibration | None:
+    """What the temperature does on the test side; None for a model that never says how sure it is."""
+    shares, _ = test.certainty()
+    if not ((shares > 0) & (shares < 1)).any():
+        return None
+    before, after = (reliability(*one.certainty()) for one in (test, test.calibrated(temperature)))
+    return Calibration(temperature, expected_error(before), expected_error(after), after)
+
+
+def reliability(shares: Floats, happened: Marks) -> list[Bin]:
+    """Answers in bins of equal width, the empty ones left out."""
+    place = np.clip(np.ceil(shares * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    parts = [place == one for one in np.unique(place)]
+    return [Bin(float(shares[part].mean()), float(happened[part].mean()), int(part.sum())) for part in parts]
+
+
+def expected_error(bins: list[Bin]) -> float:
+    """The mean distance between confidence and accuracy, each bin weighted by its answers."""
+    total = sum(one.n for one in bins)
+    return sum(one.n * abs(one.confidence - one.accuracy) for one in bins) / total if total else 0.0
+
+
+def at_odds(value: Value, label_type: LabelType, temperature: float) -> Value:
+    """A prediction with its probabilities, or the scores of its shapes, at a temperature."""
+    if "boxes" in value and temperature != 1:
+        return {**value, "boxes": [_moved(box, temperature) for box in value["boxes"]]}
+    if "probabilities" not in value or temperature == 1:
+        return value
+    shares = np.array(list(value["probabilities"].values()))
+    if label_type == "class":
+        powers = shares ** (1 / temperature)
+        moved = powers / powers.sum()
+    else:
+        moved = at_temperature(shares, temperature)
+    return {"probabilities": dict(zip(value["probabilities"], moved.tolist(), strict=True))}
+
+
+def _moved(box: Value, temperature: float) -> Value:
+    return {**box, "score": float(at_temperature(np.asarray(box.get("score", 1.0)), temperature))}

@@ -1,0 +1,124 @@
+"""The challenger against the champion, on the challenger's test side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from tasks.labels.snapshot import Snapshot
+from tasks.labels.values import Value
+from tasks.learn.evaluate.answers import Answers
+from tasks.learn.evaluate.bootstrap import Paired, paired
+from tasks.learn.evaluate.calibration import at_odds
+from tasks.learn.evaluate.kinds import METRICS, answers
+from tasks.learn.evaluate.material import Examined, Said, usable
+from tasks.learn.evaluate.settings import EvaluateSettings
+from tasks.learn.evaluate.slices import Slice
+from tasks.learn.models.file import ModelConfig, read_config, read_predicted
+from tasks.store.errors import UsageError
+from tasks.store.root import Root
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What became of a comparison; None with the reason, where there is nothing to compare."""
+
+    comparison: dict[str, Any] | None
+    note: str = ""
+
+
+def compared(
+    root: Root,
+    snapshot: Snapshot,
+    test: Examined,
+    said: Said,
+    champion: str,
+    slices: Sequence[Slice],
+    settings: EvaluateSettings,
+) -> Compared:
+    """Compare a challenger with the champion on the same samples.
+
+    Where the classes changed, both are asked among those that both know: of single classes, about samples of these.
+    Slices are compared by how right a model is about each of their samples.
+
+    Args:
+        root: where both are.
+        snapshot: of the challenger.
+        test: its test side.
+        said: what the challenger says of its samples.
+        champion: version.
+        slices: of the test side.
+        settings: of evaluation.
+    """
+    try:
+        config = read_config(root, champion)
+        by_champion = _said_by(root, config, test.samples)
+    except UsageError as error:
+        return Compared(None, f"The champion {champion} cannot be compared with: {error}")
+    shared = [name for name in snapshot.classes if name in config.classes]
+    places = np.array([place for place, one in enumerate(test.labels) if _is_asked(snapshot, one, shared)], np.int64)
+    enough = len(shared) > (snapshot.label_type == "class") and len(places)
+    if config.label_type != snapshot.label_type or not enough:
+        return Compared(None, f"The champion {champion} answers another question: there is nothing to compare.")
+    samples, labels = ([every[place] for place in places] for every in (test.samples, test.labels))
+    ours = answers(snapshot.label_type, shared, labels, [said.get(sample) for sample in samples])
+    theirs = answers(snapshot.label_type, shared, labels, [by_champion.get(sample) for sample in samples])
+    groups = np.unique(test.groups[places], return_inverse=True)[1]
+    note = "" if len(places) == len(test.samples) else f"Compared on {len(places)} of {len(test.samples)} samples."
+    found = paired(ours, theirs, groups, settings)
+    comparison = _as_comparison(found, settings) | {
+        "champion": champion,
+        "metric": METRICS[snapshot.label_type],
+        "slices": _by_slice(ours, theirs, [Slice(one.name, one.members[places]) for one in slices], settings),
+    }
+    return Compared(comparison, note)
+
+
+def _said_by(root: Root, config: ModelConfig, samples: Sequence[str]) -> dict[str, Value]:
+    """What a model says of samples, calibrated: that of its own test side is on file, the rest is predicted now."""
+    predicted = read_predicted(root, config.version)
+    known = usable(predicted.filter(pc.not_equal(predicted["side"], "train")))
+    on_file = [sample for sample in samples if sample in known]
+    said = {sample: at_odds(known[sample], config.label_type, config.temperature) for sample in on_file}
+    missing = [sample for sample in samples if sample not in said]
+    if missing:
+        said |= _predicted_now(root, config.version, missing)
+    return said
+
+
+def _predicted_now(root: Root, version: str, samples: Sequence[str]) -> Said:
+    from tasks.learn.models.predict import predict_samples  # type: ignore[import-not-found, unused-ignore]
+
+    return usable(predict_samples(root, version, samples))
+
+
+def _is_asked(snapshot: Snapshot, label: Value, shared: Sequence[str]) -> bool:
+    return snapshot.label_type != "class" or label["class"] in shared
+
+
+def _as_comparison(found: Paired, settings: EvaluateSettings) -> dict[str, Any]:
+    return {
+        "challenger": found.one,
+        "champion_value": found.other,
+        "difference": found.difference.value,
+        "low": found.difference.low,
+        "high": found.difference.high,
+        "p": found.p,
+        "better": found.difference.value > 0 and found.p < 1 - settings.confidence,
+    }
+
+
+def _by_slice(
+    ours: Answers, theirs: Answers, slices: Sequence[Slice], settings: EvaluateSettings
+) -> list[dict[str, Any]]:
+    one, other = ours.tuned_on(ours).right, theirs.tuned_on(theirs).right
+    told = []
+    for part in slices:
+        rows = part.members
+        if rows.sum() >= settings.min_slice:
+            means = float(one[rows].mean()), float(other[rows].mean())
+            figures = {"challenger": means[0], "champion": means[1], "difference": means[0] - means[1]}
+            told.append({"name": part.name, "n": int(rows.sum()), **figures})
+    return told

@@ -1,0 +1,131 @@
+"""Slices: parts of the test side that have something in common, and which of them a model is significantly worse at."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.learn.evaluate.answers import Codes, Floats, Marks
+from tasks.learn.evaluate.settings import EvaluateSettings
+
+CLASS = "class"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Samples that have something in common: its name, as sensor_id=cam-3, and (n,) which they are."""
+
+    name: str
+    members: Marks
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A slice against the rest of the samples.
+
+    Attributes:
+        name: of the slice.
+        n: samples.
+        value: how right the model is about them, mean, 0 to 1.
+        rest: the same of the other samples.
+        p: chance of being so much worse where the slice means nothing.
+        p_corrected: the same, corrected for the number of slices.
+        worse: whether it is significantly worse.
+    """
+
+    name: str
+    n: int
+    value: float
+    rest: float
+    p: float
+    p_corrected: float
+    worse: bool
+
+
+def slices_of(
+    classes: Sequence[str], present: Marks, traits: Mapping[str, NDArray[np.object_]], least: int
+) -> list[Slice]:
+    """A slice for each class and each value of a trait that enough samples, and not nearly all, have.
+
+    Args:
+        classes: k names.
+        present: (n, k) which classes a sample has.
+        traits: (n,) each; None where it says nothing of a sample.
+        least: samples of a slice, and outside of it.
+    """
+    every = [Slice(f"{CLASS}={name}", present[:, code]) for code, name in enumerate(classes)]
+    for trait, values in traits.items():
+        known = sorted({value for value in values if value is not None})
+        every += [Slice(f"{trait}={value}", values == value) for value in known]
+    return [one for one in every if least <= one.members.sum() <= len(present) - least]
+
+
+def crossed(slices: Sequence[Slice], least: int) -> Iterator[Slice]:
+    """Samples of a class that share a trait as well, where these are fewer than either has."""
+    classes = [one for one in slices if one.name.startswith(f"{CLASS}=")]
+    others = [one for one in slices if not one.name.startswith(f"{CLASS}=")]
+    for one in classes:
+        for other in others:
+            both = one.members & other.members
+            if least <= both.sum() < min(one.members.sum(), other.members.sum()):
+                yield Slice(f"{one.name} & {other.name}", both)
+
+
+def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, settings: EvaluateSettings) -> list[Judged]:
+    """All slices and their crossings with the classes, the worst first.
+
+    Each is tested against the rest, one-sided: by Fisher's exact test where samples are right or wrong, else by that of
+    Mann and Whitney. What belongs together counts once on either side: frames of a recording fail together. The
+    correction is that of Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995. Of the crossings those
+    are told that are significantly worse, and worse than both slices that they are made of.
+
+    Args:
+        slices: of the test side.
+        right: (n,) how right the model is, 0 to 1.
+        groups: (n,) codes 0 to g - 1.
+        settings: of evaluation.
+    """
+    from scipy.stats import false_discovery_control
+
+    pairs = list(crossed(slices, settings.min_slice))
+    every = [*slices, *pairs]
+    if not every:
+        return []
+    chances = [worse_by_chance(one.members, right, groups) for one in every]
+    corrected = false_discovery_control(chances)
+    judged = [
+        Judged(
+            one.name,
+            int(one.members.sum()),
+            float(right[one.members].mean()),
+            float(right[~one.members].mean()),
+            chance,
+            float(after),
+            bool(after < 1 - settings.confidence),
+        )
+        for one, chance, after in zip(every, chances, corrected, strict=True)
+    ]
+    value = {one.name: one.value for one in judged}
+    told = [
+        one
+        for place, one in enumerate(judged)
+        if place < len(slices) or (one.worse and all(one.value < value[part] for part in one.name.split(" & ", 1)))
+    ]
+    return sorted(told, key=lambda one: (one.p_corrected, one.p, one.name))
+
+
+def worse_by_chance(members: Marks, right: Floats, groups: Codes) -> float:
+    """The p-value of one slice."""
+    from scipy.stats import hypergeom, mannwhitneyu
+
+    units = groups * 2 + members
+    counts = np.bincount(units)
+    there = counts > 0
+    means = np.bincount(units, right)[there] / counts[there]
+    inside = (np.arange(len(counts)) % 2 == 1)[there]
+    wrong = means < 1
+    if np.isin(means, (0, 1)).all():
+        found = hypergeom.sf(int(wrong[inside].sum()) - 1, len(means), int(wrong.sum()), int(inside.sum()))
+        return min(float(found), 1.0)
+    return float(mannwhitneyu(means[inside], means[~inside], alternative="less").pvalue)
