@@ -1,13 +1,12 @@
 """`coverage`: pick what stands for the most of the pool that nothing chosen stands for yet."""
 
-import heapq
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tasks.progress import advance
-from tasks.select.pool import Pick, Pool, Vectors
+from tasks.select.greedy import Change, Places, Term, Values
+from tasks.select.pool import Pool, Vectors
+from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
 
 REFERENCE = 10_000
@@ -17,7 +16,7 @@ DENSE_ENTRIES = 100_000_000
 """A kernel of so many entries (400 MB) is kept; rows of a larger one are computed when they are asked for."""
 
 BLOCK = 32
-"""Gains brought up to date together, by one matrix product."""
+"""Gains of such a large kernel that are brought up to date together, by one matrix product."""
 
 
 class Coverage(StrictModel):
@@ -26,110 +25,104 @@ class Coverage(StrictModel):
     MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024.
     """
 
-    strength: float = Field(default=1.0, description="Weight against others; changes nothing for a single one.")
+    strength: Strength = 1.0
+    radius: float = Field(
+        default=1.0, gt=0, le=2, description="Distance of unit vectors at which a pick covers 1/e of a sample, 0 to 2."
+    )
 
-    def pick(self, pool: Pool, budget: int) -> list[Pick]:
-        """Up to `budget` picks, best first. The gain is the share of the pool that a pick newly covers."""
-        return cover(pool.vectors, pool.chosen, budget)
+    def terms(self, pool: Pool) -> list[Term]:
+        """The share of the pool that a candidate newly covers."""
+        return [Term(Covering(pool.vectors, pool.chosen, self.radius), self.strength)]
 
 
-def cover(vectors: Vectors, chosen: Vectors, budget: int) -> list[Pick]:
-    """Greedy coverage of unit rows.
+class Covering:
+    """Coverage by unit rows: the gain of each candidate is the share of the weighted pool that it newly covers.
 
     Args:
         vectors: (n, d) float32 candidates, unit rows; the pool to be covered at the same time.
         chosen: (m, d) float32, unit rows that cover already.
-        budget: picks at most.
+        radius: distance at which a row covers 1/e of another.
+        weights: (n,) float32, how much each sample of the pool is worth to be covered; 1 without it.
     """
-    reference = _reference(vectors)
-    kernel = _Kernel(vectors, reference)
-    covered = _covered_by(chosen, reference)
-    bounds = [(-float(gain), place) for place, gain in enumerate(_first_gains(kernel, covered))]
-    heapq.heapify(bounds)
-    picks: list[Pick] = []
-    fresh: dict[int, int] = {}
-    while bounds and len(picks) < budget:
-        gain, best = bounds[0]
-        if fresh.get(best) != len(picks):
-            _refresh(bounds, fresh, kernel, covered, len(picks))
-            continue
-        heapq.heappop(bounds)
-        covered = np.maximum(covered, kernel.rows([best])[0])
-        picks.append(Pick(best, -gain / len(reference), _reason(-gain, len(reference), len(vectors))))
-        advance("select", 1)
-    return picks
+
+    name = "coverage"
+    change: Change = "falls"
+
+    def __init__(
+        self, vectors: Vectors, chosen: Vectors, radius: float = 1.0, weights: NDArray[np.float32] | None = None
+    ) -> None:
+        drawn = _reference(len(vectors))
+        reference = vectors if drawn is None else vectors[drawn]
+        weights = np.ones(len(vectors), np.float32) if weights is None else weights
+        self.weights = weights if drawn is None else weights[drawn]
+        self.weights = self.weights / max(float(self.weights.sum()), 1e-12)
+        self.kernel = _Kernel(vectors, reference, radius)
+        self.covered = _covered_by(chosen, reference, radius)
+        self.share_before = self._share()
+        self.pool = len(vectors)
+        self.block = 1 if self.kernel.dense is not None else BLOCK
+
+    def values(self, rows: Places) -> Values:
+        """Shares of the pool, 0 to 1."""
+        gains = np.zeros(len(rows))
+        for start in range(0, len(rows), 1024):
+            part = self.kernel.rows(rows[start : start + 1024]) - self.covered
+            gains[start : start + 1024] = np.maximum(part, 0, out=part) @ self.weights
+        return np.maximum(gains, 1e-12)
+
+    def add(self, row: int) -> None:
+        """It covers from now on."""
+        np.maximum(self.covered, self.kernel.rows(np.array([row]))[0], out=self.covered)
+
+    def ends(self, _row: int) -> str | None:
+        """Never."""
+        return None
+
+    def words(self, value: float) -> str:
+        """The share, and what it is in samples."""
+        return f"covers {100 * value:.2g} % of the pool ({value * self.pool:.1f} samples) that nothing chosen covered"
+
+    def reached(self) -> object:
+        """Shares of the pool that are covered, before and after."""
+        return {"before": self.share_before, "after": self._share()}
+
+    def _share(self) -> float:
+        return float(self.covered @ self.weights)
 
 
 class _Kernel:
-    """exp(-|x - y|^2) of candidates (rows) and reference samples (columns), with unit rows on both sides."""
+    """exp(-|x - y|^2 / radius^2) of candidates (rows) and reference samples (columns), with unit rows on both sides."""
 
-    def __init__(self, vectors: Vectors, reference: Vectors) -> None:
-        self.vectors, self.reference = vectors, reference
+    def __init__(self, vectors: Vectors, reference: Vectors, radius: float) -> None:
+        self.vectors, self.reference, self.radius = vectors, reference, radius
         self.dense: Vectors | None = None
         if len(vectors) * len(reference) <= DENSE_ENTRIES:
-            self.dense = _similarity(vectors, reference)
+            self.dense = _similarity(vectors, reference, radius)
 
-    def rows(self, places: list[int]) -> Vectors:
+    def rows(self, places: Places) -> Vectors:
         """(len(places), r) float32."""
         if self.dense is None:
-            return _similarity(self.vectors[places], self.reference)
+            return _similarity(self.vectors[places], self.reference, self.radius)
         return self.dense[places[0] : places[0] + 1] if len(places) == 1 else self.dense[places]
 
 
-def _similarity(left: Vectors, right: Vectors) -> Vectors:
+def _similarity(left: Vectors, right: Vectors, radius: float) -> Vectors:
     cosine = left @ right.T
     cosine -= 1
-    cosine *= 2
+    cosine *= 2 / radius**2
     similarity: Vectors = np.exp(cosine, out=cosine)
     return similarity
 
 
-def _reference(vectors: Vectors) -> Vectors:
-    if len(vectors) <= 2 * REFERENCE:
-        return vectors
-    drawn: NDArray[np.int64] = np.random.default_rng(0).choice(len(vectors), REFERENCE, replace=False)
-    return vectors[np.sort(drawn)]
+def _reference(size: int) -> NDArray[np.int64] | None:
+    """Which samples stand for all; None for all of them."""
+    if size <= 2 * REFERENCE:
+        return None
+    return np.sort(np.random.default_rng(0).choice(size, REFERENCE, replace=False))
 
 
-def _covered_by(chosen: Vectors, reference: Vectors) -> Vectors:
+def _covered_by(chosen: Vectors, reference: Vectors, radius: float) -> Vectors:
     covered = np.zeros(len(reference), np.float32)
     for start in range(0, len(chosen), 1024):
-        np.maximum(covered, _similarity(chosen[start : start + 1024], reference).max(axis=0), out=covered)
+        np.maximum(covered, _similarity(chosen[start : start + 1024], reference, radius).max(axis=0), out=covered)
     return covered
-
-
-def _first_gains(kernel: _Kernel, covered: Vectors) -> Vectors:
-    gains = []
-    for start in range(0, len(kernel.vectors), 1024):
-        rows = kernel.rows(list(range(start, min(start + 1024, len(kernel.vectors)))))
-        gains.append(_gains(rows, covered))
-    return np.concatenate(gains) if gains else np.zeros(0, np.float32)
-
-
-def _gains(rows: Vectors, covered: Vectors) -> Vectors:
-    gains: Vectors = np.maximum(rows - covered, 0).sum(axis=1)
-    return gains
-
-
-def _refresh(
-    bounds: list[tuple[float, int]], fresh: dict[int, int], kernel: _Kernel, covered: Vectors, step: int
-) -> None:
-    """Bring the largest outdated gains up to date. Gains only fall, so an old one is an upper bound."""
-    outdated: list[int] = []
-    kept: list[tuple[float, int]] = []
-    while bounds and len(outdated) < (BLOCK if kernel.dense is None else 1):
-        bound, place = heapq.heappop(bounds)
-        if fresh.get(place) == step:
-            kept.append((bound, place))
-            break
-        outdated.append(place)
-    for place, gain in zip(outdated, _gains(kernel.rows(outdated), covered), strict=True):
-        fresh[place] = step
-        kept.append((-float(gain), place))
-    for entry in kept:
-        heapq.heappush(bounds, entry)
-
-
-def _reason(gain: float, reference: int, pool: int) -> str:
-    share = gain / reference
-    return f"covers {100 * share:.2g} % of the pool ({share * pool:.1f} samples) that nothing chosen covered"

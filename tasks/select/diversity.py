@@ -4,7 +4,9 @@ import numpy as np
 from pydantic import Field
 
 from tasks.progress import advance
-from tasks.select.pool import Pick, Pool, Vectors
+from tasks.select.greedy import FLOOR, Change, Places, Term, Values
+from tasks.select.pool import Pool, Vectors
+from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
 
 CANDIDATES = 1024
@@ -17,25 +19,67 @@ class Diversity(StrictModel):
     A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
     """
 
-    strength: float = Field(default=1.0, description="Weight against others; changes nothing for a single one.")
+    strength: Strength = 1.0
     min_distance: float = Field(
         default=0.0,
         ge=0,
         le=2,
-        description="Stop when the next pick is nearer to a chosen one; of unit vectors, 0 to 2.",
+        description="Nothing nearer to a chosen one is picked; of unit vectors, 0 to 2.",
     )
 
-    def pick(self, pool: Pool, budget: int) -> list[Pick]:
-        """Up to `budget` picks, farthest first. The gain is the distance to the nearest chosen one, 0 to 2."""
-        order, distances = spread(pool.vectors, pool.chosen, budget, self.min_distance)
-        return [
-            Pick(
-                row,
-                distance,
-                f"{distance:.3f} away from everything chosen before" if distance < 2 else "the first pick",
-            )
-            for row, distance in zip(order, distances, strict=True)
-        ]
+    def terms(self, pool: Pool) -> list[Term]:
+        """The distance of a candidate to the nearest chosen one, 0 to 2."""
+        return [Term(Spreading(pool.vectors, pool.chosen, self.min_distance), self.strength)]
+
+
+class Spreading:
+    """The distance of each candidate to the nearest chosen row, and to those that are picked.
+
+    Args:
+        vectors: (n, d) float32 candidates, unit rows.
+        chosen: (m, d) float32, unit rows that are chosen already; without any, every candidate is 2 away at first.
+        min_distance: nearer ones must not be picked.
+    """
+
+    name = "diversity"
+    change: Change = "falls"
+    block = 32
+
+    def __init__(self, vectors: Vectors, chosen: Vectors, min_distance: float) -> None:
+        self.vectors, self.chosen, self.min_distance = vectors, chosen, min_distance
+        self.nearest = np.full(len(vectors), -1, np.float32)  # cosine
+        _bring_up_to_date(self.nearest, vectors, chosen)
+        self.seen = np.zeros(len(vectors), np.int64)
+        self.picked: list[int] = []
+        self.least = 2.0
+
+    def values(self, rows: Places) -> Values:
+        """Distances, 0 to 2; 0 for what is nearer than allowed."""
+        outdated = rows[self.seen[rows] < len(self.picked)]
+        if len(outdated):
+            since = self.vectors[self.picked[int(self.seen[outdated].min()) :]]
+            nearest = self.nearest[outdated]
+            _bring_up_to_date(nearest, self.vectors[outdated], since)
+            self.nearest[outdated], self.seen[outdated] = nearest, len(self.picked)
+        distances = np.sqrt(np.maximum(0.0, 2 - 2 * self.nearest[rows].astype(np.float64)))
+        return np.where(distances < self.min_distance, 0.0, np.maximum(distances, FLOOR))
+
+    def add(self, row: int) -> None:
+        """What is near it is less wanted from now on."""
+        self.least = min(self.least, float(self.values(np.array([row]))[0]))
+        self.picked.append(row)
+
+    def ends(self, _row: int) -> str | None:
+        """Never: what is too near is left out, and others may be picked."""
+        return None
+
+    def words(self, value: float) -> str:
+        """The distance."""
+        return f"{value:.3f} away from everything chosen before" if value < 2 else "the first pick"
+
+    def reached(self) -> object:
+        """The least distance of a pick to what was chosen before it."""
+        return {"least distance": self.least}
 
 
 def spread(vectors: Vectors, chosen: Vectors, budget: int, min_distance: float) -> tuple[list[int], list[float]]:

@@ -1,5 +1,6 @@
 """Pick samples from the pool: plan a selection, stage its picks, commit them."""
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.progress import advance
-from tasks.select.pool import Pool, open_tasks, pool_size, read_pool
+from tasks.select.model import predicting_model
+from tasks.select.order import Chosen, ordered
+from tasks.select.pool import Wants, open_tasks, pool_size, read_pool
 from tasks.select.settings import SelectSettings
-from tasks.select.tagged import Tags
 from tasks.store import choices, staging, tables, views
 from tasks.store.commit import Resolved, commit
 from tasks.store.errors import UsageError
@@ -23,13 +24,15 @@ from tasks.store.schema import SELECTIONS
 from tasks.store.staging import Staged
 from tasks.unit import unit
 
-REVISION = 1
+REVISION = 2
 """Goes up when the code gives other picks for the same pool."""
 
 MODEL_CHOICE = "embed.model"
 """The recorded model of the root, whose vectors are compared."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+_HEADER = b"winnow"
 
 _PICKS = pa.schema(
     [
@@ -109,15 +112,18 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> S
     )
     record(opened, lambda newest: None if name in newest.batches else planned)
     model: Any = choices.recall(opened, MODEL_CHOICE)
-    pool = read_pool(opened, model["table"], model["name"])
+    wants = Wants(predicting_model(opened, log, settings), settings.queries)
+    pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
-    version = staging.settings_hash(settings.dumped(), pool.ids, log.visible("select"), budget, REVISION)
+    version = staging.settings_hash(
+        settings.dumped(), pool.ids, wants.model, log.visible("select"), budget, REVISION, _labels(opened)
+    )
     uri = staging.shard_uri(opened, name, "select", version, 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
-        picks = _picked(opened, pool, budget, settings)
+        picks = _picked(opened, ordered(pool, budget, settings))
         staging.write_rows(opened, uri, picks)
-    facts = {"picks": len(picks), "budget": budget, "pool": len(pool)}
+    facts = {"picks": len(picks), "budget": budget, "pool": len(pool), **_told(picks)}
     return Staged(name, "select", uri, facts, staging.settings_hash(version, facts))
 
 
@@ -152,28 +158,30 @@ def commit_selection(root: str, name: str, staged: Staged) -> dict[str, Any]:
             "reason": still["reason"],
             "created_at": pa.repeat(now, len(still)),
         }
-        return Resolved([(SELECTIONS, pa.table(columns).cast(SELECTIONS.schema))], {"selected": len(still)})
+        counts = {"selected": len(still), **_told(picks)}
+        return Resolved([(SELECTIONS, pa.table(columns).cast(SELECTIONS.schema))], counts)
 
     return commit(opened, name, "select", resolve).counts
 
 
-def _picked(root: Root, pool: Pool, budget: int, settings: SelectSettings) -> pa.Table:
-    for chosen in settings.filters:
-        pool = pool.where(chosen.keep(pool))
-    advance("select", 0, min(budget, len(pool)))
-    picks = settings.pickers[0].pick(pool, budget)
-    ids = pool.ids
-    names = [ids[pick.row] for pick in picks]
-    standing = _standing(root, names)
+def _picked(root: Root, chosen: Chosen) -> pa.Table:
+    """Rows to stage, and what is told of the whole in their schema: the same file, whole or not at all."""
+    standing = _standing(root, chosen.ids)
     columns = {
-        "sample_id": names,
-        "rank": range(1, len(picks) + 1),
-        "gain": [pick.gain for pick in picks],
-        "reason": [pick.reason for pick in picks],
+        "sample_id": chosen.ids,
+        "rank": range(1, len(chosen.ids) + 1),
+        "gain": [pick.gain for pick in chosen.picks],
+        "reason": [pick.reason for pick in chosen.picks],
         "kept": standing["kept"],
         "labelled": standing["labelled"],
     }
-    return pa.table(columns, schema=_PICKS)
+    return pa.table(columns, schema=_PICKS).replace_schema_metadata({_HEADER: json.dumps(chosen.told)})
+
+
+def _told(picks: pa.Table) -> dict[str, Any]:
+    """What was asked, what was reached, and what ended the pass before its budget."""
+    told: dict[str, Any] = json.loads((picks.schema.metadata or {}).get(_HEADER, b"{}"))
+    return told
 
 
 def _standing(root: Root, ids: list[str]) -> pa.Table:
@@ -191,15 +199,18 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
 
 
 def _state(root: Root, log: Log, settings: SelectSettings) -> str:
-    """What a selection rests on: batches, embedded and compared, labels, tags if asked for, the model, its settings."""
-    labels = tables.open_table(root, "annotations")
-    labelled = labels.count_rows() if labels else 0
+    """What a selection rests on: batches, embedded and compared, labels, what its strategies read, its settings."""
     model = choices.recall(root, MODEL_CHOICE) or {}
-    tags = tables.open_table(root, "tags") if any(isinstance(one, Tags) for one in settings.filters) else None
+    tags = tables.open_table(root, "tags") if settings.reads_tags else None
     tagged = tags.count_rows() if tags else 0
-    return staging.settings_hash(
-        log.visible("embed"), log.visible("compare"), labelled, tagged, model.get("name"), settings.dumped()
-    )
+    predicting = predicting_model(root, log, settings) if settings.columns else None
+    said = [log.visible("embed"), log.visible("compare"), _labels(root), tagged, model.get("name"), settings.dumped()]
+    return staging.settings_hash(*said, *([predicting] if predicting else []))
+
+
+def _labels(root: Root) -> int:
+    labels = tables.open_table(root, "annotations")
+    return labels.count_rows() if labels else 0
 
 
 def _settings_hash(settings: SelectSettings) -> str:

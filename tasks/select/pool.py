@@ -1,7 +1,8 @@
 """The pool: samples that are kept after all comparing, and neither labelled nor queued; and what is chosen already."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,19 +15,43 @@ from tasks.store.root import Root
 Vectors = NDArray[np.float32]
 
 
+Query = tuple[str, ...]
+"""Samples that something is compared with: ("tag", name), ("selection", name) or ("samples", id, id, ...)."""
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What strategies need of a pool besides columns, tags and vectors.
+
+    Attributes:
+        model: version of the model whose predictions are read; None for none.
+        queries: samples that the pool is compared with.
+    """
+
+    model: str | None = None
+    queries: tuple[Query, ...] = ()
+
+
 @dataclass(frozen=True)
 class Pool:
     """What a strategy picks from.
 
     Attributes:
-        columns: the samples' columns (no pixels, no hashes), n rows in the order of their ids, with `tags`.
+        columns: the samples' columns (no pixels, no hashes), n rows in the order of their ids, with `tags` and what a
+            model predicts of them: `prediction`, `least_confidence`, `margin` and `entropy`.
         vectors: (n, d) float32, unit rows.
         chosen: (m, d) float32, unit rows: vectors of samples that were selected or labelled before.
+        before: the columns of these, in their order, and their newest `label` with its `ontology`.
+        queries: (q, d) float32, unit rows, of each query that was asked for.
+        budget: picks that are asked for.
     """
 
     columns: pa.Table
     vectors: Vectors
     chosen: Vectors
+    before: pa.Table = field(default_factory=lambda: pa.table({"sample_id": pa.array([], pa.string())}))
+    queries: Mapping[Query, Vectors] = field(default_factory=dict)
+    budget: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -39,7 +64,7 @@ class Pool:
 
     def where(self, mask: NDArray[np.bool_]) -> "Pool":
         """The samples for which the mask is true; what was chosen stays."""
-        return Pool(self.columns.filter(pa.array(mask)), self.vectors[mask], self.chosen)
+        return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask])
 
 
 @dataclass(frozen=True)
@@ -51,17 +76,20 @@ class Pick:
     reason: str
 
 
-def read_pool(root: Root, table: str, model: str) -> Pool:
+def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) -> Pool:
     """The pool of a root, with the vectors of one model."""
+    wants = wants or Wants()
     connection = views.connect(root)
-    columns = connection.sql(_POOL, params=[model]).to_arrow_table()
-    chosen = connection.sql(_CHOSEN).to_arrow_table()["sample_id"].to_pylist()
-    return Pool(columns, _vectors(root, table, columns["sample_id"].to_pylist()), _vectors(root, table, chosen))
+    columns = connection.sql(_POOL, params=[wants.model, model]).to_arrow_table()
+    before = connection.sql(_BEFORE, params=[wants.model, model]).to_arrow_table()
+    queries = {query: _vectors(root, table, _ids_of(connection, query)) for query in wants.queries}
+    vectors, chosen = (_vectors(root, table, part["sample_id"].to_pylist()) for part in (columns, before))
+    return Pool(columns, vectors, chosen, before, queries)
 
 
 def pool_size(root: Root, model: str) -> int:
     """How many samples the pool has, for vectors of one model."""
-    return int(views.connect(root).execute(f"SELECT count(*) FROM ({_POOL})", [model]).fetchall()[0][0])
+    return int(views.connect(root).execute(f"SELECT count(*) FROM ({_POOL})", [None, model]).fetchall()[0][0])
 
 
 def open_tasks(root: Root) -> int:
@@ -73,18 +101,39 @@ def open_tasks(root: Root) -> int:
     return int(rows.fetchall()[0][0])
 
 
-_POOL = """
-    SELECT k.* EXCLUDE (thumbnail, phash, ringhash),
-           (SELECT list(DISTINCT tag) FROM tags t WHERE t.sample_id = k.sample_id) AS tags
-    FROM kept k
+_COLUMNS = """k.* EXCLUDE (thumbnail, phash, ringhash),
+           (SELECT list(DISTINCT tag) FROM tags t WHERE t.sample_id = k.sample_id) AS tags,
+           p.value AS prediction, p.least_confidence, p.margin, p.entropy"""
+
+_PREDICTED = "LEFT JOIN (SELECT * FROM predictions WHERE model_version = ?) p ON p.sample_id = k.sample_id"
+
+_POOL = f"""
+    SELECT {_COLUMNS} FROM kept k {_PREDICTED}
     WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)
       AND k.batch_id IN (SELECT batch_id FROM batches WHERE event = 'committed' AND stage = 'compare')
       AND k.sample_id NOT IN (SELECT sample_id FROM selections)
       AND k.sample_id NOT IN (SELECT sample_id FROM labels)
     ORDER BY k.sample_id"""
 
-_CHOSEN = """
-    SELECT sample_id FROM selections UNION SELECT sample_id FROM labels ORDER BY sample_id"""
+_BEFORE = f"""
+    SELECT {_COLUMNS}, l.value AS label, l.ontology FROM samples k {_PREDICTED}
+    LEFT JOIN (SELECT sample_id, arg_max(value, created_at) AS value, arg_max(ontology, created_at) AS ontology
+               FROM labels GROUP BY sample_id) l ON l.sample_id = k.sample_id
+    WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)
+      AND k.sample_id IN (SELECT sample_id FROM selections UNION SELECT sample_id FROM labels)
+    ORDER BY k.sample_id"""
+
+_QUERIES = {
+    "tag": "SELECT DISTINCT sample_id FROM tags WHERE list_contains(?, tag) ORDER BY sample_id",
+    "selection": "SELECT DISTINCT sample_id FROM selections WHERE list_contains(?, selection) ORDER BY sample_id",
+    "samples": "SELECT sample_id FROM samples WHERE list_contains(?, sample_id) ORDER BY sample_id",
+}
+
+
+def _ids_of(connection: Any, query: Query) -> list[str]:
+    """Samples that a query names."""
+    ids: list[str] = connection.sql(_QUERIES[query[0]], params=[list(query[1:])]).to_arrow_table()[0].to_pylist()
+    return ids
 
 
 def _vectors(root: Root, table: str, ids: Sequence[str]) -> Vectors:

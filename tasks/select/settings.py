@@ -4,22 +4,33 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.select.balance import Balance
 from tasks.select.coverage import Coverage
+from tasks.select.default import Default
 from tasks.select.diversity import Diversity
+from tasks.select.pool import Query
 from tasks.select.random_draw import Random
+from tasks.select.similarity import Similarity
 from tasks.select.tagged import Tags
 from tasks.select.threshold import Threshold
+from tasks.select.typicality import Typicality
+from tasks.select.weights import Weights
 from tasks.store.settings import StrictModel
 
-Picker = Coverage | Diversity | Random
+Picker = Default | Coverage | Diversity | Typicality | Similarity | Weights | Balance | Random
 Filter = Threshold | Tags
 
 
 class Strategy(StrictModel):
     """One entry of `strategies`: exactly one of these keys. `tasks/select/` has a file for each."""
 
+    default: Default | None = None
     coverage: Coverage | None = None
     diversity: Diversity | None = None
+    typicality: Typicality | None = None
+    similarity: Similarity | None = None
+    weights: Weights | None = None
+    balance: Balance | None = None
     random: Random | None = None
     threshold: Threshold | None = None
     tags: Tags | None = None
@@ -52,25 +63,33 @@ class Strategy(StrictModel):
 class SelectSettings(StrictModel):
     """How many samples are picked, and how."""
 
-    budget: int | str = Field(default=500, description="Samples a selection at most: a number, or a share as `10%`.")
+    budget: int | str = Field(
+        default=500, description="Samples a selection at most: a number, a share as `10%`, or -1 for the whole pool."
+    )
     open_tasks_max: int = Field(
         default=1000,
         ge=1,
         description="The label queue is topped up to so many samples that wait for a label.",
     )
+    model: str | None = Field(
+        default=None,
+        description="Version of the model whose predictions strategies use; without it the champion, or else the only "
+        "one that has predictions.",
+    )
     strategies: list[Strategy] = Field(
-        default=[Strategy(coverage=Coverage())],
-        description="Filters (threshold, tags) first, then exactly one of coverage, diversity, random.",
+        default=[Strategy(default=Default())],
+        description="Filters (threshold, tags) first; then the product of all others (default, coverage, diversity, "
+        "typicality, similarity, weights, balance, random), each to its strength, is maximised pick by pick.",
     )
 
     @field_validator("budget")
     @classmethod
     def _a_number_or_a_share(cls, budget: int | str) -> int | str:
-        if isinstance(budget, str) and budget.isdecimal():
+        if isinstance(budget, str) and budget.removeprefix("-").isdecimal():
             budget = int(budget)
         if isinstance(budget, int):
-            if budget < 1:
-                raise ValueError("must be at least 1")
+            if budget < 1 and budget != -1:
+                raise ValueError("must be at least 1, or -1 for the whole pool")
             return budget
         try:
             share = float(budget.removesuffix("%"))
@@ -81,9 +100,9 @@ class SelectSettings(StrictModel):
         return budget
 
     @model_validator(mode="after")
-    def _one_picker(self) -> "SelectSettings":
-        if len(self.pickers) != 1:
-            raise ValueError("strategies: name exactly one of coverage, diversity, random")
+    def _some_picker(self) -> "SelectSettings":
+        if not self.pickers:
+            raise ValueError("strategies: name at least one that picks, as default, coverage or random")
         return self
 
     @property
@@ -96,10 +115,26 @@ class SelectSettings(StrictModel):
         """Strategies that only leave samples out."""
         return [entry.named for entry in self.strategies if isinstance(entry.named, Threshold | Tags)]
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns that strategies read."""
+        readers = (entry.named for entry in self.strategies)
+        return [one.column for one in readers if isinstance(one, Weights | Balance | Threshold)]
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Samples that the pool is compared with."""
+        return tuple(one.query for one in self.pickers if isinstance(one, Similarity))
+
+    @property
+    def reads_tags(self) -> bool:
+        """Whether a strategy looks at tags."""
+        return any(isinstance(one, Tags) for one in self.filters) or any(kind == "tag" for kind, *_ in self.queries)
+
     def picks_of(self, pool: int) -> int:
         """The budget as a number of samples, for a pool of that size."""
         if isinstance(self.budget, int):
-            return self.budget
+            return pool if self.budget == -1 else self.budget
         return max(1, round(pool * float(self.budget.removesuffix("%")) / 100))
 
     def dumped(self) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tasks.select.coverage import cover
+from tasks.select.coverage import Covering
+from tasks.select.greedy import Term, pick_greedily
 from tests.benchmarks.benchmark import Result, by_turns
 from tests.benchmarks.vectors import clustered
 
@@ -25,7 +26,7 @@ def _coverage(dimensions: int) -> Result:
     product = np.zeros((POOL, POOL), np.float32)
     with threadpool_limits(1):
         ours, gram = by_turns(
-            lambda: _cpu_seconds_of(lambda: cover(vectors, vectors[:0], PICKS)),
+            lambda: _cpu_seconds_of(lambda: pick_greedily([Term(Covering(vectors, vectors[:0]))], POOL, PICKS)),
             lambda: _cpu_seconds_of(lambda: np.matmul(vectors, vectors.T, out=product)),
             rounds=5,
         )

@@ -55,9 +55,9 @@ def test_load_settings__file_then_environment_then_command_line(
         ({"gates": {"ingested": {"drift": "maybe"}}}, "gates.ingested.drift is 'maybe'"),
         ({"select": {"budget": 0}}, "must be at least 1"),
         ({"select": {"budget": "150%"}}, "a share between"),
-        ({"select": {"strategies": []}}, "exactly one of coverage"),
-        ({"select": {"strategies": ["coverage", "random"]}}, "exactly one of coverage"),
-        ({"select": {"strategies": [{"coverage": {"radius": 1}}]}}, "radius is no setting"),
+        ({"select": {"strategies": []}}, "at least one that picks"),
+        ({"select": {"strategies": [{"coverage": {}, "random": {}}]}}, "exactly one of default, coverage"),
+        ({"select": {"strategies": [{"coverage": {"radios": 1}}]}}, "radios is no setting"),
         ({"select": {"strategies": [{"threshold": {"column": "sharpness"}}]}}, "at_least, at_most"),
         ({"gates": {"ingested": {"mode": "maybe"}}}, "gates.ingested.mode is 'maybe'"),
         ({"gates": {"ingested": {"max_reject_share": 2}}}, "gates.ingested.max_reject_share is 2"),
@@ -76,7 +76,7 @@ def test_load_settings__mistakes_in_plain_words(tmp_path: Path, stated: dict[obj
 
 def test_load_settings__every_mistake_is_told() -> None:
     with pytest.raises(UsageError, match="2 mistakes"):
-        load_settings(None, {"select.budget": -1, "ingest.workers": 0})
+        load_settings(None, {"select.budget": -2, "ingest.workers": 0})
 
 
 @pytest.mark.parametrize(

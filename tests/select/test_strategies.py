@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.select import coverage, diversity
-from tasks.select.coverage import cover
 from tasks.select.diversity import spread
-from tasks.select.pool import Pool
-from tasks.select.random_draw import Random
+from tasks.select.order import Chosen, ordered
+from tasks.select.pool import Pick, Pool
+from tasks.select.settings import SelectSettings
 from tasks.select.tagged import Tags
 from tasks.select.threshold import Threshold
 from tasks.store.errors import UsageError
@@ -28,6 +28,14 @@ def pool_of(vectors: np.ndarray, chosen: np.ndarray | None = None, **columns: li
     names = [f"{place:04d}" for place in range(len(vectors))]
     table = pa.table({"sample_id": names, "tags": [[] for _ in names], "metadata": ["{}"] * len(names), **columns})
     return Pool(table, vectors, np.zeros((0, vectors.shape[1]), np.float32) if chosen is None else chosen)
+
+
+def picked(pool: Pool, budget: int, *strategies: object) -> Chosen:
+    return ordered(pool, budget, SelectSettings.model_validate({"strategies": strategies}))
+
+
+def cover(vectors: np.ndarray, chosen: np.ndarray, budget: int) -> list[Pick]:
+    return picked(pool_of(vectors, chosen), budget, "coverage").picks
 
 
 def covered_share(vectors: np.ndarray, centres: np.ndarray) -> float:
@@ -120,10 +128,9 @@ def test_spread__stops_at_the_distance() -> None:
 
 def test_random__a_sample_keeps_its_place_when_others_come() -> None:
     small, large = pool_of(unit(50, 4, 1)), pool_of(unit(80, 4, 1))
-    order = [small.ids[pick.row] for pick in Random().pick(small, 50)]
-    later = [large.ids[pick.row] for pick in Random().pick(large, 80)]
+    order, later = picked(small, 50, "random").ids, picked(large, 80, "random").ids
     assert [name for name in later if name in order] == order
-    assert [small.ids[pick.row] for pick in Random(seed=1).pick(small, 50)] != order
+    assert picked(small, 50, {"random": {"seed": 1}}).ids != order
 
 
 def test_threshold__keeps_the_range_and_drops_what_has_no_value() -> None:

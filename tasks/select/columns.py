@@ -1,0 +1,145 @@
+"""What strategies name as `column`: a column of samples, a key of their metadata, or a figure of predictions."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as types
+
+from tasks.labels.values import Value, as_value, classes, shapes
+from tasks.select.greedy import Values
+from tasks.select.pool import Pool
+from tasks.select.random_draw import chance_of
+from tasks.store.errors import UsageError
+
+PREDICTIONS, LABELS, METADATA, RANDOM = "predictions.", "labels.", "metadata.", "random"
+
+REPEATED = 0.25
+"""What a further object of a class counts in object_frequency; the first one counts 1."""
+
+
+def numbers(pool: Pool, column: str, categories: Sequence[str] = ()) -> Values:
+    """(n,) numbers of the pool's samples under a column; NaN where there is none.
+
+    Args:
+        pool: n samples.
+        column: a numeric column of samples; a key of their metadata, with or without `metadata.` before it; `random`;
+            or one of SCORES with `predictions.` before it.
+        categories: classes of which objects are counted, all without; of predictions.object_count only.
+
+    Raises:
+        UsageError: there is no such column, or no number under it.
+    """
+    if column == RANDOM:
+        return chance_of(pool.ids, 0)
+    if column.startswith(PREDICTIONS):
+        return _scores(pool, column.removeprefix(PREDICTIONS), set(categories))
+    numeric = [
+        field.name for field in pool.columns.schema if types.is_integer(field.type) or types.is_floating(field.type)
+    ]
+    if column in numeric:
+        stated: Values = pool.columns[column].to_numpy().astype(np.float64)
+        return stated
+    found = np.array([_number(one) for one in _under_key(pool.columns, column)], np.float64)
+    if len(pool) and np.isnan(found).all():
+        raise UsageError(
+            f"select.strategies: column {column!r} is none of the numeric columns {', '.join(sorted(numeric))}, no "
+            "figure of predictions, and no key under which the metadata of a sample has a number."
+        )
+    return found
+
+
+def kinds(pool: Pool, column: str) -> tuple[list[Counter[str]], list[Counter[str]]]:
+    """How often each category stands under a column: of each sample of the pool, and of each that was chosen before.
+
+    Args:
+        pool: n samples, and m that were chosen before.
+        column: a column of samples or a key of their metadata; `predictions.class`, for each object that a model
+            predicts; or `labels.class`, for the labels of what was chosen and the predictions for the pool.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if column in (f"{PREDICTIONS}class", f"{LABELS}class"):
+        return _predicted_kinds(pool.columns), _predicted_kinds(pool.before, labels=column.startswith(LABELS))
+    known = set(pool.columns.column_names) - {"sample_id", "metadata", "tags", "prediction"}
+    found = []
+    for table in (pool.columns, pool.before):
+        stated: list[Any] = []
+        if len(table):
+            stated = table[column].to_pylist() if column in known else _under_key(table, column)
+        found.append([Counter([str(one)[:200]]) if one is not None else Counter[str]() for one in stated])
+    if len(pool) and not any(found[0]):
+        raise UsageError(
+            f"select.strategies: column {column!r} is no column of samples, no key of their metadata, and not "
+            "predictions.class or labels.class."
+        )
+    return found[0], found[1]
+
+
+def needs_predictions(column: str) -> bool:
+    """Whether a model's predictions have to be read for a column."""
+    return column.startswith((PREDICTIONS, LABELS))
+
+
+def _scores(pool: Pool, score: str, categories: set[str]) -> Values:
+    if score in _STORED:
+        return np.array(pool.columns[score].to_numpy(), np.float64)
+    if score not in SCORES:
+        raise UsageError(f"select.strategies: there is no predictions.{score}; there are: {', '.join(SCORES)}.")
+    texts = pool.columns["prediction"].to_pylist()
+    return np.array([np.nan if text is None else _COMPUTED[score](as_value(text), categories) for text in texts])
+
+
+def _object_count(value: Value, categories: set[str]) -> float:
+    return float(sum(not categories or shape["class"] in categories for shape in shapes(value)))
+
+
+def _object_frequency(value: Value, _categories: set[str]) -> float:
+    return sum(1 + REPEATED * (count - 1) for count in Counter(classes(value)).values())
+
+
+def _objectness(value: Value, _categories: set[str]) -> float:
+    scores = [shape.get("score", 1.0) for shape in shapes(value)]
+    return 1 - sum(scores) / len(scores) if scores else 0.0
+
+
+_STORED = ("least_confidence", "margin", "entropy")
+_COMPUTED: Mapping[str, Callable[[Value, set[str]], float]] = {
+    "object_count": _object_count,
+    "object_frequency": _object_frequency,
+    "objectness_least_confidence": _objectness,
+}
+SCORES = (*_STORED, *_COMPUTED)
+"""Figures of predictions: how unsure (tasks/labels/uncertainty.py); how many objects; the same, of which further ones
+of a class count a quarter; and 1 - the mean score of the objects, 0 without any. The latter two are those of Lightly's
+active learning scorers, without their scaling."""
+
+
+def _predicted_kinds(rows: pa.Table, *, labels: bool = False) -> list[Counter[str]]:
+    if not len(rows):
+        return []
+    told = zip(rows["label"].to_pylist() if labels else [None] * len(rows), rows["prediction"].to_pylist(), strict=True)
+    return [_kinds_of(label or prediction) for label, prediction in told]
+
+
+def _kinds_of(text: str | None) -> Counter[str]:
+    value = as_value(text) if text else {}
+    if value.get("probabilities"):
+        return Counter([max(sorted(value["probabilities"]), key=value["probabilities"].__getitem__)])
+    return Counter(classes(value))
+
+
+def _under_key(rows: pa.Table, key: str) -> list[Any]:
+    key = key.removeprefix(METADATA)
+    return [json.loads(text or "{}").get(key) for text in rows["metadata"].to_pylist()]
+
+
+def _number(value: Any) -> float:
+    try:
+        return float("nan") if value is None else float(value)
+    except (TypeError, ValueError):
+        return float("nan")

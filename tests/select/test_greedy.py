@@ -1,0 +1,109 @@
+"""The greedy pass against a plain loop that looks at every candidate anew before each pick."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.select.greedy import FLOOR, pick_greedily
+from tasks.select.pool import Pool
+from tasks.select.settings import SelectSettings
+from tests.select.test_strategies import picked, pool_of, unit
+
+CLASSES = ("rain", "snow", "sun")
+
+Objective = Callable[[Pool, list[int], int], float]
+
+
+def distance_to_chosen(pool: Pool, picked: list[int], row: int) -> float:
+    centres = np.concatenate([pool.chosen, pool.vectors[picked]])
+    return float(np.linalg.norm(centres - pool.vectors[row], axis=1).min()) if len(centres) else 2.0
+
+
+def newly_covered(pool: Pool, picked: list[int], row: int) -> float:
+    centres = np.concatenate([pool.chosen, pool.vectors[picked]])
+    kernel = [np.exp(-np.square(pool.vectors - centre).sum(axis=1)) for centre in [*centres, pool.vectors[row]]]
+    before = np.max([np.zeros(len(pool)), *kernel[:-1]], axis=0)
+    return float(np.mean(np.maximum(kernel[-1] - before, 0)))
+
+
+def typical(pool: Pool, _picked: list[int], row: int) -> float:
+    distances = np.sort(np.linalg.norm(pool.vectors - pool.vectors[row], axis=1))
+    return 1 / (1 + float(distances[1:4].mean()))
+
+
+def quotient(pool: Pool, picked: list[int], row: int) -> float:
+    weather = pool.columns["weather"].to_pylist()
+    same = sum(weather[one] == weather[row] for one in picked)
+    return float(1 / len(set(weather)) / (same + 0.5))
+
+
+def heat(pool: Pool, _picked: list[int], row: int) -> float:
+    return float(pool.columns["heat"].to_pylist()[row])
+
+
+PLAIN: dict[str, tuple[dict[str, Any], Objective]] = {
+    "diversity": ({}, distance_to_chosen),
+    "coverage": ({}, newly_covered),
+    "typicality": ({"num_nearest_neighbors": 3}, typical),
+    "balance": ({"column": "weather"}, quotient),
+    "weights": ({"column": "heat"}, heat),
+}
+
+
+@given(
+    st.integers(0, 1000),
+    st.integers(4, 24),
+    st.integers(0, 3),
+    st.lists(st.sampled_from(sorted(PLAIN)), min_size=1, max_size=4, unique=True),
+    st.lists(st.sampled_from([-1.0, 0.5, 1.0, 2.0]), min_size=4, max_size=4),
+)
+@settings(max_examples=80, deadline=None)
+def test_pick_greedily__is_the_plain_greedy(
+    seed: int, size: int, old: int, names: list[str], strengths: Sequence[float]
+) -> None:
+    pool = made(seed, size, old)
+    asked = SelectSettings.model_validate(
+        {"strategies": [{name: PLAIN[name][0] | {"strength": strengths[place]}} for place, name in enumerate(names)]}
+    )
+    terms = [term for strategy in asked.pickers for term in strategy.terms(pool)]
+    passed = pick_greedily(terms, size, 8)
+    assert len(set(passed.rows)) == len(passed.rows) == min(8, size)
+
+    def product(picked: list[int], row: int) -> float:
+        plain = [max(PLAIN[name][1](pool, picked, row), FLOOR) for name in names]
+        return float(sum(np.log(value) * strength for value, strength in zip(plain, strengths, strict=False)))
+
+    for place, row in enumerate(passed.rows):
+        before = passed.rows[:place]
+        best = max(product(before, other) for other in range(size) if other not in before)
+        assert product(before, row) == pytest.approx(best, abs=2e-3)
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 1), st.sampled_from([-1.0, 1.0]))
+@settings(max_examples=40, deadline=None)
+def test_target_range__is_reached_and_the_budget_too(seed: int, budget: int, place: float, strength: float) -> None:
+    """Where the range is as wide as the numbers lie apart, some choice of so many is always in it."""
+    pool = made(seed, 12, 0)
+    heats = np.sort(pool.columns["heat"].to_numpy())
+    least, most = heats[:budget].sum(), heats[-budget:].sum()
+    bottom = least + place * (most - least)
+    target = {"min_sum": bottom, "max_sum": bottom + heats[-1] - heats[0]}
+    weights = {"column": "heat", "strength": strength, "target_range": target}
+    found = picked(pool, budget, {"weights": weights}, "diversity")
+    assert len(found.ids) == budget
+    total = found.told["reached"]["weights heat"]["sum"]
+    assert target["min_sum"] - 1e-6 <= total <= target["max_sum"] + 1e-6
+
+
+def made(seed: int, size: int, old: int) -> Pool:
+    chance = np.random.default_rng(seed)
+    return pool_of(
+        unit(size, 8, seed),
+        unit(old, 8, seed + 1),
+        weather=[CLASSES[place] for place in chance.integers(3, size=size)],
+        heat=chance.uniform(0.1, 2, size).tolist(),
+    )
