@@ -1,6 +1,7 @@
 """Fixtures: real files found by WINNOW_TEST_DATA, made photographs, fresh roots."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from tasks.store.root import Root, open_root
 from tests import buckets
 from tests.buckets import Buckets, Faults
 from tests.made import Maker
+
+# Tests start many processes: without bytecode each of them would compile every library again, which takes longer than
+# all that most of them do.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PROXY = buckets.reserve()
 
