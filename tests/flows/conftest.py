@@ -2,9 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,60 +26,92 @@ OPTIONS = {"select.budget": 2, "ingest.batch_size": 9, "ingest.shard_size": 4}
 
 
 class Zygote:
-    """A process that forks a run for every question (see zygote.py)."""
+    """A twin of a process that imported everything; it forks a run for every question (see zygote.py)."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.zygote"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=HOUSE,
-        )
+    def __init__(self, number: int, process: socket.socket) -> None:
+        self.number = number
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(process, [b"1"], [theirs.fileno()])
+        with ours:
+            self.lines = ours.makefile("rw")
 
-    def ask(self, source: Path, root: Path, *, kill_at: int = 0, locked: bool = True, **overrides: Any) -> None:
-        """Start a run; kill it before its `kill_at`-th durable operation."""
-        assert self.process.stdin is not None
-        journal = root.with_name(f"{root.name}.{self.process.pid}.journal")
-        asked = {"source": source, "root": root, "journal": journal, "kill_at": kill_at, "locked": locked}
-        self.process.stdin.write(json.dumps({**asked, "overrides": overrides}, default=str) + "\n")
-        self.process.stdin.flush()
+    def ask(
+        self,
+        source: Path,
+        root: Path,
+        *,
+        kill_at: int = 0,
+        keep_at: Sequence[str] = (),
+        locked: bool = True,
+        **overrides: Any,
+    ) -> None:
+        """Start a run.
+
+        Args:
+            source: what it curates.
+            root: where to.
+            kill_at: the number of the durable operation before which it is killed.
+            keep_at: parts of names; what is in the root before the first durable operation of each is kept.
+            locked: whether it takes the lock of the root.
+            overrides: of the settings.
+        """
+        asked = {"source": source, "root": root, "journal": self.journal(root), "kept": kept(root)}
+        disturbed = {"kill_at": kill_at, "keep_at": keep_at, "locked": locked}
+        self.lines.write(json.dumps({**asked, **disturbed, "overrides": overrides}, default=str) + "\n")
+        self.lines.flush()
 
     def answer(self) -> dict[str, Any]:
         """Wait for the run to end; the durable operations that it began, and how it ended."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        while line == "ready\n":
-            line = self.process.stdout.readline()
-        told: dict[str, Any] = json.loads(line)
+        told: dict[str, Any] = json.loads(self.lines.readline())
         return told
 
     def run(self, source: Path, root: Path, **options: Any) -> list[str]:
         """Start a run that is to end well, and wait for it; the durable operations that it began."""
         self.ask(source, root, **options)
         told = self.answer()
-        journal = root.with_name(f"{root.name}.{self.process.pid}.journal.stderr")
-        assert (told["signal"], told["code"]) == (0, 0), journal.read_text()[-3000:]
+        assert (told["signal"], told["code"]) == (0, 0), self.said(root)
         begun: list[str] = told["begun"]
         return begun
+
+    def journal(self, root: Path) -> Path:
+        """Where its runs in a root write down what they begin."""
+        return root.with_name(f"{root.name}.{self.number}.journal")
+
+    def said(self, root: Path) -> str:
+        """The end of what its runs in a root said."""
+        return self.journal(root).with_suffix(".journal.stderr").read_text()[-3000:]
+
+
+def kept(root: Path) -> Path:
+    """Where runs in a root keep what is in it before some operations: a folder for each, by its number."""
+    return root.with_name(f"{root.name}.kept")
 
 
 @pytest.fixture(scope="session")
 def zygotes() -> Iterator[Callable[[int], list[Zygote]]]:
-    """Gives as many zygotes as are asked for; they are started once."""
+    """Gives as many zygotes as are asked for, twins of one process that is started once."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.flows.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=HOUSE,
+        )
     started: list[Zygote] = []
 
     def give(count: int) -> list[Zygote]:
         while len(started) < count:
-            started.append(Zygote())
+            started.append(Zygote(len(started), ours))
         return started[:count]
 
     yield give
     for zygote in started:
-        assert zygote.process.stdin is not None
-        zygote.process.stdin.close()
-        zygote.process.wait(30)
+        zygote.lines.close()
+    ours.close()
+    process.wait(30)
 
 
 Zygotes = Callable[[int], list[Zygote]]

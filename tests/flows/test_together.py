@@ -15,8 +15,7 @@ def run_together(zygotes: list[Zygote], source: Path, root: Path, *, locked: boo
         zygote.ask(source, root, locked=locked, **OPTIONS)
     for zygote in zygotes:
         told = zygote.answer()
-        journal = root.with_name(f"{root.name}.{zygote.process.pid}.journal.stderr")
-        assert (told["signal"], told["code"]) == (0, 0), journal.read_text()[-3000:]
+        assert (told["signal"], told["code"]) == (0, 0), zygote.said(root)
 
 
 def check_rounds(
