@@ -1,4 +1,4 @@
-"""Commands by which people decide: release, discard, retry, recalibrate. Each is recorded with who, when and why."""
+"""Commands by which people decide: release, discard, promote, retry, recalibrate. On record: who, when and why."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ def discard(
 ) -> None:
     """Give a held batch or selection up; its objects stay on record as rejects."""
     _settle("discard", batch, note, root, config, set_, as_json=as_json, verbose=verbose)
+
+
+@decisions.command(epilog='Example: winnow promote snapshot-3-0a1b2c3d --note "the test side was wrong"')
+def promote(
+    version: Annotated[str, typer.Argument(help="A model that was refused, or an older one.")],
+    note: Note,
+    root: RootOption = None,
+    config: Config = None,
+    set_: Set = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a model the champion, whatever its gate said; the next run predicts the pool with it."""
+    with told_plainly(verbose):
+        from tasks.learn.models.promote import promote_by_hand
+        from tasks.store.root import open_root
+
+        settings = settings_from(config, set_, root=root)
+        ontology = promote_by_hand(open_root(settings.root_uri), version, note, settings.learn)
+        told = {"champion": version, "ontology": ontology}
+        typer.echo(json.dumps(told) if as_json else f"{version} is the champion of {ontology} now.")
 
 
 @decisions.command(epilog="Example: winnow retry --reason damaged --since 2026-05-01 --dry-run")

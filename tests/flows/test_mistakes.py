@@ -49,6 +49,7 @@ from tests.pipeline import curate, settings_for
         (["export", "out", "--format", "yolo", "--labelled", "--root", "made"], "no sample meets"),
         (["tag", "x", "--where", "nonsense <", "--root", "made"], "The query cannot be run"),
         (["release", "b-1", "--note", "x", "--root", "made"], "no batch or selection b-1"),
+        (["promote", "m-1", "--note", "x", "--root", "made"], "no model 'm-1'"),
         (["retry", "--reason", "ugly", "--root", "made"], "There is no reason 'ugly'"),
         (["recalibrate", "--note", "x", "--root", "made"], "Only 0 samples"),
         (["example", "texts"], "holds other files"),

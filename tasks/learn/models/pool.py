@@ -1,0 +1,81 @@
+"""What the champion says of everything that waits for a label: shard by shard, into `predictions`."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.labels.uncertainty import uncertainty
+from tasks.labels.values import as_text, as_value, canonical_prediction
+from tasks.learn.models.file import ModelConfig, read_config
+from tasks.progress import advance
+from tasks.store import views
+from tasks.store.commit import write
+from tasks.store.ids import make_id
+from tasks.store.root import Root, open_root
+from tasks.store.schema import PREDICTIONS
+from tasks.unit import unit
+
+SHARD = 2048
+"""Samples that are predicted and written at a time: what is written stays, whatever becomes of the rest."""
+
+
+@unit("predict")
+def predict_pool(root: str, version: str) -> dict[str, Any]:
+    """Predict every sample without a label that has no prediction of that model yet; how many that were.
+
+    Raises:
+        UsageError: the model is not there.
+    """
+    opened = open_root(root)
+    config = read_config(opened, version)
+    samples = unpredicted(opened, config)
+    advance("predict", 0, len(samples))
+    new = 0
+    for start in range(0, len(samples), SHARD):
+        shard = samples[start : start + SHARD]
+        new += write(opened, PREDICTIONS.name, _rows(opened, config, shard))
+        advance("predict", len(shard))
+    return {"predicted": new}
+
+
+def anything_to_predict(root: Root, version: str) -> bool:
+    """Whether a sample waits for what that model says of it."""
+    return bool(unpredicted(root, read_config(root, version)))
+
+
+def unpredicted(root: Root, config: ModelConfig) -> list[str]:
+    """Kept samples, and whatever was selected, without a label and without a prediction of that model, by their ids.
+
+    A probe sees those that have a vector of its embedding. Of a trainer of one's own only its predictions are known:
+    `winnow predictions import` brings in more.
+    """
+    if config.kind == "command":
+        return []
+    found = views.connect(root).execute(_UNPREDICTED, [config.ontology, config.version, config.embedding]).fetchall()
+    return [row[0] for row in found]
+
+
+def _rows(root: Root, config: ModelConfig, samples: list[str]) -> pa.Table:
+    from tasks.learn.models.predict import predict_samples
+
+    rows = []
+    for row in predict_samples(root, config.version, samples).to_pylist():
+        value = canonical_prediction(as_value(row["value"]))
+        rows.append(
+            {
+                "prediction_id": make_id(row["sample_id"], config.version),
+                "sample_id": row["sample_id"],
+                "model_version": config.version,
+                "value": as_text(value),
+                **uncertainty(value, len(config.classes)),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=PREDICTIONS.schema)
+
+
+_UNPREDICTED = """
+    SELECT sample_id FROM (SELECT sample_id FROM kept UNION SELECT sample_id FROM selections)
+    WHERE sample_id NOT IN (SELECT sample_id FROM labels WHERE ontology = $1)
+    AND sample_id NOT IN (SELECT sample_id FROM predictions WHERE model_version = $2)
+    AND ($3::VARCHAR IS NULL OR sample_id IN (SELECT sample_id FROM embeddings WHERE model = $3))
+    ORDER BY sample_id"""

@@ -1,0 +1,97 @@
+"""The champion over the pool: what waits for a label is predicted once by each version, shard by shard."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.settings import Settings
+from tasks.labels.change import apply_ontology
+from tasks.labels.ontology import Ontology
+from tasks.labels.rows import Annotation, annotation_rows
+from tasks.learn.models import pool, predict
+from tasks.learn.models.file import ModelConfig, save_model
+from tasks.learn.models.pool import anything_to_predict, predict_pool
+from tasks.store import choices, tables
+from tasks.store.commit import write
+from tests.learn.models.test_file import CONFIG, PREDICTION
+from tests.pipeline import opened, rows, versions
+from tests.report.scene import DIMENSIONS, scene
+
+CLASSES = ["cat", "dog", "cow"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A root of 60 samples, six of them duplicates, fifty selected, and two labelled; and of a probe, `m-1`."""
+    made = scene(tmp_path, 60)
+    root = opened(made)
+    ontology = apply_ontology(root, Ontology(name="pets", type="class", classes=CLASSES)).ontology
+    labelled = [row["sample_id"] for row in rows(made, "SELECT sample_id FROM kept ORDER BY 1 LIMIT 2")]
+    made_labels = [Annotation(one, {"class": "cat"}, "ann") for one in labelled]
+    write(root, "annotations", annotation_rows(made_labels, "human", ontology))
+    probe(made, "m-1")
+    return made
+
+
+def probe(settings: Settings, version: str, **more: object) -> np.ndarray:
+    """A probe on file; its weights."""
+    root = opened(settings)
+    config = {"version": version, "classes": CLASSES, "embedding": choices.recall(root, "embed.model")["name"]}
+    weights = np.random.default_rng(len(version)).normal(size=(3, DIMENSIONS)).astype(np.float32)
+    made = ModelConfig.model_validate({**CONFIG.model_dump(), **config, "temperature": 2.0, **more})
+    save_model(root, made, {"weights": weights, "bias": np.zeros(3, np.float32)}, PREDICTION)
+    return weights
+
+
+def test_predict_pool__what_waits_for_a_label_calibrated_and_once(settings: Settings) -> None:
+    root = opened(settings)
+    assert predict_pool.fn(root.uri, "m-1") == {"predicted": 52}
+    found = {row["sample_id"]: row for row in rows(settings, "SELECT * FROM predictions")}
+    waiting = "SELECT sample_id FROM kept WHERE sample_id NOT IN (SELECT sample_id FROM labels)"
+    assert set(found) == {row["sample_id"] for row in rows(settings, waiting)}
+    dataset = tables.open_table(root, choices.recall(root, "embed.model")["table"])
+    sample, row = next(iter(found.items()))
+    vector = tables.matrix(tables.lookup(dataset, "sample_id", [sample], ["vector"])["vector"])[0]
+    logits = probe(settings, "m-1") @ (vector / np.linalg.norm(vector)) / 2
+    shares = np.exp(logits) / np.exp(logits).sum()
+    value = json.loads(row["value"])["probabilities"]
+    assert [value[name] for name in CLASSES] == pytest.approx(shares.tolist(), abs=1e-4)
+    assert row["least_confidence"] == pytest.approx(1 - max(shares), abs=1e-4)
+    assert row["entropy"] == pytest.approx(-sum(one * math.log(one) for one in shares) / math.log(3), abs=1e-4)
+    before = versions(settings)
+    assert not anything_to_predict(root, "m-1")
+    assert predict_pool.fn(root.uri, "m-1") == {"predicted": 0}
+    assert versions(settings) == before
+    probe(settings, "m-22")
+    assert predict_pool.fn(root.uri, "m-22") == {"predicted": 52}
+    assert len(rows(settings, "SELECT 1 FROM predictions")) == 104
+
+
+def test_predict_pool__stopped_half_way_it_goes_on_with_the_rest(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, asked, predicted = opened(settings), [], predict.predict_samples
+
+    def breaks_off(root, version, samples):
+        asked.append(len(samples))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return predicted(root, version, samples)
+
+    monkeypatch.setattr(pool, "SHARD", 40)
+    monkeypatch.setattr(predict, "predict_samples", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        predict_pool.fn(root.uri, "m-1")
+    assert anything_to_predict(root, "m-1")
+    assert predict_pool.fn(root.uri, "m-1") == {"predicted": 12}
+    assert asked == [40, 12, 12]
+
+
+def test_predict_pool__of_other_vectors_or_a_program_nothing_is_asked(settings: Settings) -> None:
+    probe(settings, "m-1", embedding="another")
+    probe(settings, "m-2", kind="command", embedding=None)
+    for version in ("m-1", "m-2"):
+        assert predict_pool.fn(settings.root_uri, version) == {"predicted": 0}
