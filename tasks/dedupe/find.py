@@ -30,11 +30,14 @@ from tasks.store.schema import DUPLICATES
 from tasks.store.staging import Staged
 from tasks.unit import unit
 
-REVISION = 2
+REVISION = 3
 """Goes up when the code gives other duplicates for the same samples."""
 
 UNSURE = 24
-"""Bits beyond the radius in which pictures are looked at: of edits that were cut as well, most lie there."""
+"""Bits beyond the radius in which pictures are looked at: of edits that were cut as well, most lie there.
+
+Fewer where so many samples are kept that chance brings more of them (see hashes.CHANCE).
+"""
 
 CHOICE = "dedupe.perceptual"
 """Name of the recorded radii: {"max_distance": bits, "max_turned_distance": bits}."""

@@ -12,7 +12,11 @@ MOST_UNSURE = 2
 """Of the samples beyond the radius, only so many are worth a look."""
 
 CHANCE = 0.1
-"""Pairs beyond the radius, for each new sample, that may be there by chance: each of them costs a look for nothing."""
+"""Pairs beyond the radius, for each new sample, that may be there by chance: each of them costs a look for nothing.
+
+Beside 250,000 blends of other photographs a fifth of such looks is left; of 5,100 edited photographs 77 % come up
+instead of 79 %, and the rest is left to the embeddings.
+"""
 
 FEW = 16
 """So few pairs cost little, and tell nothing of chance."""
@@ -43,7 +47,8 @@ class HashLook:
             kept: (m, 32) uint8 of the samples that are kept already.
             radius: bits in which two hashes may differ, inclusive; -1 for none.
             versions: (n, 32) to (v, n, 32): the versions of a new sample that are compared with the kept ones.
-            unsure: bits beyond the radius in which the nearest few are worth a look at the pictures.
+            unsure: bits beyond the radius in which the nearest few are worth a look at the pictures, unless chance
+                brings many.
             quarter: (n, 32) to (n, 8): the bits that are compared first where there are many.
         """
         self.hashes, self.radius, self.versions, self.unsure, self.quarter = hashes, radius, versions, unsure, quarter
