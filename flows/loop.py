@@ -13,10 +13,10 @@ from tasks.annotate.handoff import missing_handoffs
 from tasks.annotate.place import ontology_for, wants_labels
 from tasks.annotate.send import anything_to_send
 from tasks.embed.again import asks_for_another
-from tasks.embed.weights import refuse_missing_weights
 from tasks.gate.checks import Transition
 from tasks.gate.judge import is_held
 from tasks.gate.settings import GateSettings
+from tasks.image.weights import refuse_missing_weights
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.source import refuse_missing_source
 from tasks.report.page import has_report, report_path, write_report

@@ -1,7 +1,6 @@
 """Load a timm backbone with real weights, once a process, and run it."""
 
 import functools
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.embed.openvino_runtime import through_openvino
-from tasks.embed.weights import Weights
-from tasks.store.errors import UsageError
+from tasks.image.accelerator import best_device, processor_has_bf16
+from tasks.image.weights import Weights, fill
 
 Images = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
@@ -44,11 +43,11 @@ def load(weights: Weights, runtime: str) -> Backbone:
     import timm
 
     model = timm.create_model(weights.architecture, pretrained=False, num_classes=0)
-    _fill(model, weights)
+    fill(model, weights, "embed.checkpoint")
     model.eval()
     config = timm.data.resolve_model_data_config(model)
     if runtime == "openvino":
-        forward = through_openvino(model, config, _processor_has_bf16())
+        forward = through_openvino(model, config, processor_has_bf16())
     else:
         forward = _through_torch(model, config)
     side = int(config["input_size"][-1])
@@ -56,38 +55,12 @@ def load(weights: Weights, runtime: str) -> Backbone:
     return Backbone(side, float(config["crop_pct"]), dimensions, forward)
 
 
-def _fill(model: Any, weights: Weights) -> None:
-    """Every weight of the backbone comes from the file; what the file has besides may only be a classifier."""
-    import timm
-
-    try:
-        state = timm.models.load_state_dict(weights.file, device="cpu", weights_only=True)
-    except Exception as error:  # torch, safetensors and zipfile each raise their own
-        raise UsageError(
-            f"embed.checkpoint: {weights.file} cannot be read as weights ({_first_line(error)})."
-        ) from error
-    adapt = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
-    try:
-        state = adapt(state, model) if adapt else state
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except Exception as error:  # shapes differ, or the adapter finds nothing it knows
-        missing, unexpected = [_first_line(error)], []
-    heads = model.pretrained_cfg.get("classifier") or "classifier"
-    heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    surplus = [name for name in unexpected if not name.startswith((*heads, "head", "fc", "classifier"))]
-    if missing or surplus:
-        raise UsageError(
-            f"embed.checkpoint: {weights.file} does not hold the weights of {weights.architecture} "
-            f"({len(missing)} missing, {len(surplus)} foreign, first: {[*missing, *surplus][0]})."
-        )
-
-
 def _through_torch(model: Any, config: dict[str, Any]) -> Callable[[Images], Vectors]:
     """On the GPU with channels_last and bf16, else on the processor with bf16 where it has it."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    half = torch.cuda.is_bf16_supported() if device == "cuda" else _processor_has_bf16()
+    device = best_device()
+    half = torch.cuda.is_bf16_supported() if device == "cuda" else processor_has_bf16()
     model = model.to(device, memory_format=torch.channels_last)
     mean, deviation = (torch.tensor(config[name], device=device).view(1, 3, 1, 1) * 255 for name in ("mean", "std"))
 
@@ -98,13 +71,3 @@ def _through_torch(model: Any, config: dict[str, Any]) -> Callable[[Images], Vec
             return vectors
 
     return forward
-
-
-def _processor_has_bf16() -> bool:
-    import torch
-
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]

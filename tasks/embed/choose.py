@@ -8,7 +8,7 @@ from blake3 import blake3
 
 from tasks.embed import backbone, descriptor
 from tasks.embed.settings import EmbedSettings
-from tasks.embed.weights import Weights, find_weights
+from tasks.image.weights import Weights, find_weights
 from tasks.store import choices
 from tasks.store.errors import UsageError
 from tasks.store.root import Root, open_root

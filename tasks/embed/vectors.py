@@ -5,22 +5,19 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.embed import descriptor
 from tasks.embed.backbone import Backbone
-from tasks.image.decode import Pixels, decode_thumbnail
+from tasks.image.decode import decode_thumbnail
+from tasks.image.square import central_square
 from tasks.progress import advance
 
 Vectors = NDArray[np.float32]
 
 AHEAD = 3
 """Batches that are decoded before the model asks for them."""
-
-LONGEST_STRIP = 4
-"""Short sides of a strip that are scaled: 4096 x 1 pixels would become a million by 256 for the sake of its middle."""
 
 _one_model_at_a_time = threading.Lock()
 
@@ -52,27 +49,6 @@ def unit_rows(vectors: Vectors) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Vectors = vectors / np.maximum(lengths, 1e-12)
     return scaled
-
-
-def central_square(pixels: Pixels, side: int, crop: float) -> Pixels:
-    """What a model is shown: scaled until `side` pixels are `crop` of the short side, cut out of the middle."""
-    pixels = _without_ends(pixels)
-    height, width = pixels.shape[:2]
-    scale = side / crop / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    if size != (width, height):
-        smaller = size[0] < width
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
-    top, left = (size[1] - side) // 2, (size[0] - side) // 2
-    return pixels[top : top + side, left : left + side]
-
-
-def _without_ends(pixels: Pixels) -> Pixels:
-    """A strip without what the square leaves out anyway, as much at both ends; other pictures stay as they are."""
-    height, width = pixels.shape[:2]
-    longest = LONGEST_STRIP * min(height, width)
-    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
-    return pixels[top : height - top, left : width - left]
 
 
 def _prefetched(thumbnails: list[bytes], backbone: Backbone, batch: int) -> Iterator[NDArray[np.uint8]]:

@@ -54,17 +54,24 @@ def fit_probe(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] 
         kinds: k.
         groups: samples of one group are near-duplicates; each its own if None.
     """
+    return probe_and_unseen(vectors, labels, kinds, groups)[0]
+
+
+def probe_and_unseen(
+    vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None
+) -> tuple[Probe, Floats | None]:
+    """The same, and the logits (n, k) of every sample by a probe that had not seen its group; None if too few."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
         unseen = _unseen(vectors, labels, kinds, groups)
         if unseen is None:
             weights, bias = _fitted(vectors, labels, kinds, STRENGTHS[1])
-            return Probe(weights, bias, 1.0, None)
+            return Probe(weights, bias, 1.0, None), None
         strength, logits = unseen
         weights, bias = _fitted(vectors, labels, kinds, strength)
     accuracy = float((logits.argmax(axis=1) == labels).mean())
-    return Probe(weights, bias, temperature_of(logits, labels), accuracy)
+    return Probe(weights, bias, temperature_of(logits, labels), accuracy), logits
 
 
 def temperature_of(logits: Floats, labels: Codes) -> float:

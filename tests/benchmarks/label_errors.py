@@ -12,9 +12,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tasks.embed import backbone
 from tasks.embed.vectors import embedded
-from tasks.embed.weights import Weights
 from tasks.image.decode import decode
 from tasks.image.thumbnail import encode, shrink
+from tasks.image.weights import Weights
 from tasks.review.label_errors import as_features, rank_labels, softmax, unseen_logits
 from tests.benchmarks.benchmark import Result
 from tests.benchmarks.pictures import shared

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from tasks.embed import backbone
 from tasks.embed.backbone import load
-from tasks.embed.weights import DEFAULT_MODEL, Weights, _from_hub, find_weights
+from tasks.image.weights import DEFAULT_MODEL, Weights, _from_hub, find_weights
 from tasks.store.errors import UsageError
 from tests.embed.conftest import SMALL
 
@@ -121,8 +121,8 @@ def test_load__once_a_process(checkpoint: Path) -> None:
 
 
 def real_thumbnails(data: Path) -> np.ndarray:
-    from tasks.embed.vectors import central_square
     from tasks.image.decode import decode
+    from tasks.image.square import central_square
     from tasks.image.thumbnail import shrink
 
     files = sorted((data / "photos" / "clothing" / "test").glob("*/*.jpg"))[:48]
@@ -137,7 +137,7 @@ def test_load__vectors_are_those_of_full_precision(
     weights = Weights("mobilenetv2_100", str(data / "weights" / "mobilenetv2_100_in1k_tv.safetensors"))
     images = real_thumbnails(data)
     half = load(weights, runtime).forward(images)
-    monkeypatch.setattr(backbone, "_processor_has_bf16", lambda: False)
+    monkeypatch.setattr(backbone, "processor_has_bf16", lambda: False)
     full = load.__wrapped__(weights, "torch").forward(images)
     assert cosine(half, full).min() >= worst
     assert cosine(half, full).mean() >= mean

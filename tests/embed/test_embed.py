@@ -11,8 +11,8 @@ from tasks.embed import shard
 from tasks.embed.again import plan_again
 from tasks.embed.choose import choose_model, recorded_model
 from tasks.embed.settings import EmbedSettings
-from tasks.embed.vectors import central_square
 from tasks.gate.settle import release
+from tasks.image.square import central_square
 from tasks.store import tables
 from tasks.store.errors import StagedAwayError, UsageError
 from tasks.store.kept import kept_in

@@ -1,4 +1,4 @@
-"""Find the weights that the settings name: a file, timm's own from its cache or hub, or none; never random ones."""
+"""Find the weights that the settings name (a file, timm's own from its cache or hub, or none) and fill a model."""
 
 import json
 import os
@@ -55,6 +55,39 @@ def find_weights(model: str, checkpoint: str | None) -> Weights | None:
             f"embed.model: the weights of {model} are neither cached nor to be had; name a file in embed.checkpoint."
         )
     return Weights(model, file)
+
+
+def fill(model: Any, weights: Weights, setting: str) -> None:
+    """Every weight of the backbone comes from the file; what the file has besides may only be a classifier.
+
+    Args:
+        model: a timm backbone without a classifier.
+        weights: what to read.
+        setting: that named the file, for what is told of it.
+
+    Raises:
+        UsageError: the file cannot be read without running code, or holds another architecture.
+    """
+    import timm
+
+    try:
+        state = timm.models.load_state_dict(weights.file, device="cpu", weights_only=True)
+    except Exception as error:  # torch, safetensors and zipfile each raise their own
+        raise UsageError(f"{setting}: {weights.file} cannot be read as weights ({_first_line(error)}).") from error
+    adapt = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    try:
+        state = adapt(state, model) if adapt else state
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except Exception as error:  # shapes differ, or the adapter finds nothing it knows
+        missing, unexpected = [_first_line(error)], []
+    heads = model.pretrained_cfg.get("classifier") or "classifier"
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    surplus = [name for name in unexpected if not name.startswith((*heads, "head", "fc", "classifier"))]
+    if missing or surplus:
+        raise UsageError(
+            f"{setting}: {weights.file} does not hold the weights of {weights.architecture} "
+            f"({len(missing)} missing, {len(surplus)} foreign, first: {[*missing, *surplus][0]})."
+        )
 
 
 def _refuse_no_file(checkpoint: str) -> None:
@@ -161,3 +194,7 @@ def _hub_id(model: str) -> str | None:
 
     config = timm.get_pretrained_cfg(model)
     return config.hf_hub_id if config else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]

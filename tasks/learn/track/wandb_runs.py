@@ -1,0 +1,42 @@
+"""Weights & Biases: one run a model version; without a key of the user's it stays on this machine."""
+
+import importlib.util
+import os
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from tasks.learn.models.file import ModelConfig
+from tasks.store.errors import UsageError
+from tasks.store.root import Root
+from tasks.store.storage import in_bucket, to_path
+
+OFFLINE = "offline"
+
+
+def refuse_missing() -> None:
+    """Raises UsageError unless it is installed."""
+    if importlib.util.find_spec("wandb") is None:
+        raise UsageError("learn.tracker: wandb is not installed; `pip install wandb`, or take the setting out.")
+
+
+def log_run(root: Root, config: ModelConfig) -> None:
+    """Track a model that is on file: settings, snapshot and curves. The same version goes on with the same run."""
+    refuse_missing()
+    os.environ.setdefault("WANDB_MODE", OFFLINE)
+    import wandb
+
+    place = Path(gettempdir()) if in_bucket(root.uri) else to_path(root.uri)
+    told: dict[str, Any] = {key: value for key, value in config.settings.items() if key != "curves"}
+    told |= {"snapshot": config.snapshot, "snapshot_hash": config.snapshot_hash, "kind": config.kind}
+    run = wandb.init(
+        project=f"winnow-{config.ontology}",
+        id=config.version,
+        name=config.version,
+        config=told,
+        dir=str(place),
+        resume="allow",
+    )
+    for epoch, figures in enumerate(config.settings["curves"]):
+        run.log(figures, step=epoch)
+    run.finish()

@@ -1,0 +1,69 @@
+"""MLflow knows each model once: settings, snapshot, files, how good it is, and whether it is the champion."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tasks.learn.fit.fit import fit_model
+from tasks.learn.settings import LearnSettings
+from tasks.learn.track.track import log_evaluation, set_alias, tracking_place
+from tasks.store.errors import UsageError
+from tasks.store.root import Root
+from tests.learn.made import made_root
+
+SETTINGS = LearnSettings()
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, str, MlflowClient]:
+    root = made_root(tmp_path_factory.mktemp("tracked") / "root", 45)
+    version = fit_model(root.uri, "s1", SETTINGS).version
+    place = tracking_place(root, SETTINGS)
+    return root, version, MlflowClient(tracking_uri=place, registry_uri=place)
+
+
+def runs(client: MlflowClient) -> list:
+    return list(client.search_runs([client.get_experiment_by_name("winnow-colours").experiment_id]))
+
+
+def test_fit_model__is_one_run_with_its_snapshot_and_its_files(tracked: tuple[Root, str, MlflowClient]) -> None:
+    root, version, client = tracked
+    root.storage.delete(root.at("models", version, "tracked.json"))  # as if it had been killed before
+    fit_model(root.uri, "s1", SETTINGS)
+    (run,) = runs(client)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["winnow.version"] == version
+    assert run.data.params["fit.method"] == "auto"
+    (dataset,) = [given.dataset for given in run.inputs.dataset_inputs]
+    assert (dataset.name, len(dataset.digest)) == ("s1", 32)
+    assert run.data.tags["winnow.snapshot_hash"].startswith(dataset.digest)
+    files = {one.path for one in client.list_artifacts(run.info.run_id, "model")}
+    assert files == {"model/model.json", "model/model.safetensors", "model/predictions.parquet"}
+    assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(root.uri.removeprefix("file://"))
+
+
+def test_log_evaluation__figures_and_confusion(tracked: tuple[Root, str, MlflowClient]) -> None:
+    root, version, client = tracked
+    confusion = {"classes": ["a$b", "\u6587"], "counts": [[3, 0], [1, 2]]}
+    metrics = {"mAP@[.5:.95]": {"value": 0.5, "low": 0.25, "high": None}}
+    log_evaluation(root, version, {"metrics": metrics, "confusion": confusion})
+    (run,) = runs(client)
+    assert run.data.metrics == {"test_mAP__.5_.95_": 0.5, "test_mAP__.5_.95__low": 0.25}
+    assert "confusion.png" in {one.path for one in client.list_artifacts(run.info.run_id)}
+
+
+def test_set_alias__names_the_version(tracked: tuple[Root, str, MlflowClient]) -> None:
+    root, version, client = tracked
+    set_alias(root, version, "champion", SETTINGS)
+    assert client.get_model_version_by_alias("winnow-colours", "champion").tags["winnow.version"] == version
+
+
+def test_fit_model__with_mlflow_away_nothing_is_trained(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 15)
+    settings = LearnSettings(tracking_uri="http://127.0.0.1:9")
+    with pytest.raises(UsageError, match="no MLflow answers"):
+        fit_model(root.uri, "s1", settings)
+    assert list(root.storage.names(root.at("models"))) == []
+    with pytest.raises(UsageError, match="http"):
+        fit_model(root.uri, "s1", LearnSettings(tracking_uri="mlruns"))
