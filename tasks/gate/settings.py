@@ -119,6 +119,9 @@ class TrainedGate(StrictModel):
         description="By how much the share of right answers in a protected slice may be below the champion's, 0 to 1.",
     )
     min_test: int = Field(default=50, ge=0, description="Samples to test on; fewer only warn.")
+    max_unseen: Share = Field(
+        default=0.1, description="Share of samples that a probe cannot see, as they have no vector; more only warns."
+    )
     max_calibration_error: Share = Field(
         default=0.15, description="Mean distance between probability and what happens; more only warns."
     )

@@ -18,16 +18,19 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
         rows: the staged findings.
         facts: `metric` by name; `challenger`, its value, and `chance`, that of a model that always says the same;
             `champion`, `champion_value` and `difference`, None where there is no champion to compare with; `slices`
-            with name, n and difference; `samples` of the snapshot, of which `tested` are to test on, and `unsaid` have
-            no prediction that can be used; `calibration_error`, None of a model that gives no probabilities.
+            with name, n and difference; `samples` of the snapshot, of which the model cannot see `unseen`, `tested` are
+            to test on, and `unsaid` have no prediction that can be used; `calibration_error`, None of a model that
+            gives no probabilities.
         settings: of all gates.
     """
     gate, metric = settings.trained, facts["metric"]
     figures = {name: facts[name] for name in ("unsaid", "difference", "tested", "challenger", "calibration_error")}
+    figures |= {"unseen_share": facts["unseen"] / facts["samples"]}
     frame = pd.DataFrame([{name: _plain(one) for name, one in figures.items()}])
     checks = [
         Check("no finding is there twice", "ExpectColumnValuesToBeUnique", {"column": "finding_id"}),
         bound("unsaid", "number of samples without a prediction", "max_value", 0, "critical"),
+        bound("unseen_share", "share of samples that the model cannot see", "max_value", gate.max_unseen, "warning"),
         bound("difference", f"{metric} less that of the champion", "min_value", 0 - gate.max_regress, "critical"),
         bound("tested", "number of samples to test on", "min_value", gate.min_test, "warning"),
         Check(

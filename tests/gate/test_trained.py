@@ -25,6 +25,7 @@ FACTS: dict[str, Any] = {
     "samples": 500,
     "tested": 100,
     "unsaid": 0,
+    "unseen": 0,
     "calibration_error": 0.03,
 }
 
@@ -62,6 +63,7 @@ def test_trained__a_worse_model_is_held_and_told_why(changed: dict[str, Any], wo
     ("changed", "words"),
     [
         ({"tested": 20}, "number of samples to test on"),
+        ({"unseen": 100}, "share of samples that the model cannot see"),
         ({"challenger": 0.2}, "balanced_accuracy, better than always the same answer"),
         ({"calibration_error": 0.4}, "calibration error"),
     ],

@@ -105,10 +105,16 @@ def paired(one: Answers, other: Answers, groups: Codes, settings: EvaluateSettin
 
 
 def resampled(groups: Codes, times: int) -> Iterator[Floats]:
-    """How often each sample is drawn: (b, n) at a time, the same whenever it is asked; nothing for a single group."""
+    """How often each sample is drawn: (b, n) at a time, the same whenever it is asked.
+
+    Of a single group nothing is drawn, once: figures of nothing are not known.
+    """
     count = int(groups.max(initial=-1)) + 1
+    if count < 2:
+        yield np.zeros((1, len(groups)))
+        return
     chance = np.random.default_rng(0)
-    for few in _parts(times if count > 1 else 0, len(groups)):
+    for few in _parts(times, len(groups)):
         drawn = chance.integers(0, count, (few, count)) + count * np.arange(few)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=few * count).reshape(few, count)
         yield weights[:, groups].astype(np.float64)

@@ -40,8 +40,8 @@ def compared(
 ) -> Compared:
     """Compare a challenger with the champion on the same samples.
 
-    Where the classes changed, both are asked among those that both know: of single classes, about samples of these.
-    Slices are compared by how right a model is about each of their samples.
+    They are asked about the samples that the champion can see too; where the classes changed, among those that both
+    know, and of single classes about samples of these. Slices are compared by how right a model is about each sample.
 
     Args:
         root: where both are.
@@ -58,11 +58,13 @@ def compared(
     except UsageError as error:
         return Compared(None, f"The champion {champion} cannot be compared with: {error}")
     shared = [name for name in snapshot.classes if name in config.classes]
-    places = np.array([place for place, one in enumerate(test.labels) if _is_asked(snapshot, one, shared)], np.int64)
-    enough = len(shared) > (snapshot.label_type == "class") and len(places)
+    seen = [sample in by_champion for sample in test.samples]
+    asked = np.array(seen) & [_is_asked(snapshot, one, shared) for one in test.labels]
+    places = np.nonzero(asked)[0].tolist()
+    enough = len(shared) > (snapshot.label_type == "class") and places
     if config.label_type != snapshot.label_type or not enough:
         return Compared(None, f"The champion {champion} answers another question: there is nothing to compare.")
-    samples, labels = ([every[place] for place in places] for every in (test.samples, test.labels))
+    samples, labels = [test.samples[place] for place in places], [test.labels[place] for place in places]
     ours = answers(snapshot.label_type, shared, labels, [said.get(sample) for sample in samples])
     theirs = answers(snapshot.label_type, shared, labels, [by_champion.get(sample) for sample in samples])
     groups = np.unique(test.groups[places], return_inverse=True)[1]
@@ -83,15 +85,19 @@ def _said_by(root: Root, config: ModelConfig, samples: Sequence[str]) -> dict[st
     on_file = [sample for sample in samples if sample in known]
     said = {sample: at_odds(known[sample], config.label_type, config.temperature) for sample in on_file}
     missing = [sample for sample in samples if sample not in said]
-    if missing:
-        said |= _predicted_now(root, config.version, missing)
-    return said
+    return {**said, **_predicted_now(root, config.version, missing, said)} if missing else said
 
 
-def _predicted_now(root: Root, version: str, samples: Sequence[str]) -> Said:
+def _predicted_now(root: Root, version: str, samples: Sequence[str], known: Said) -> Said:
+    """What a model says of samples now; nothing where it cannot be asked any more, but something is known already."""
     from tasks.learn.models.predict import predict_samples  # type: ignore[import-not-found, unused-ignore]
 
-    return usable(predict_samples(root, version, samples))
+    try:
+        return usable(predict_samples(root, version, samples))
+    except UsageError:
+        if not known:
+            raise
+        return {}
 
 
 def _is_asked(snapshot: Snapshot, label: Value, shared: Sequence[str]) -> bool:

@@ -3,6 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tasks.labels.champion import STAGE, champion_of
 from tasks.labels.snapshot import Snapshot, read_snapshot
 from tasks.learn.evaluate.bootstrap import measured
@@ -48,20 +51,29 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     """
     opened = open_root(root)
     taken, config = read_snapshot(opened, snapshot), read_config(opened, version)
-    _refuse_untestable(taken)
-    said = usable(read_predicted(opened, version))
-    evaluation, doubts = evaluated(opened, taken, config, said, settings)
+    predicted = read_predicted(opened, version)
+    seen = _seen(taken, config, predicted)
+    _refuse_untestable(seen)
+    evaluation, doubts = evaluated(opened, seen, config, usable(predicted), settings)
     told = as_json(evaluation)
     write_config(opened, config.model_copy(update={"temperature": evaluation.temperature}))
     write_evaluation(opened, version, told)
     _plan(opened, taken, config, told)
-    return _staged(opened, version, evaluation, told, doubts)
+    return _staged(opened, evaluation, told, doubts, unseen=len(taken.rows) - len(seen.rows))
 
 
 def evaluated(
     root: Root, snapshot: Snapshot, config: ModelConfig, said: Said, settings: LearnSettings
 ) -> tuple[Evaluation, list[dict[str, Any]]]:
-    """What is found out about a model, and the rows of `findings` that it makes."""
+    """What is found out about a model, and the rows of `findings` that it makes.
+
+    Args:
+        root: where both are.
+        snapshot: what the model was trained on, of the samples that it can see.
+        config: of the model.
+        said: what it says of them.
+        settings: of learning.
+    """
     asked = settings.evaluate
     validation, plain = (examined(snapshot, side, said) for side in ("validation", "test"))
     temperature = fitted_temperature(validation.answers) or config.temperature
@@ -101,13 +113,21 @@ def _at_best(side: Examined, validation: Examined, temperature: float) -> Examin
     return replace(side, answers=side.answers.tuned_on(validation.answers).calibrated(temperature))
 
 
+def _seen(snapshot: Snapshot, config: ModelConfig, predicted: pa.Table) -> Snapshot:
+    """The snapshot without the samples that a probe cannot see: those without a vector, as the copies of others are."""
+    if config.kind != "probe":
+        return snapshot
+    told = pc.is_in(snapshot.rows["sample_id"], value_set=predicted["sample_id"].combine_chunks())
+    return replace(snapshot, rows=snapshot.rows.filter(told))
+
+
 def _refuse_untestable(snapshot: Snapshot) -> None:
     if snapshot.label_type not in METRICS:
         raise UsageError(f"Models are not evaluated on {snapshot.label_type} yet: learn from classes or boxes.")
     if not len(snapshot.side("test")):
         raise UsageError(
-            f"The snapshot {snapshot.name} has no sample for testing: label what was set aside, or name a test side of "
-            "your own by learn.split.test_where."
+            f"The snapshot {snapshot.name} has no sample for testing that the model can see: label what was set aside, "
+            "or name a test side of your own by learn.split.test_where."
         )
 
 
@@ -129,10 +149,10 @@ def _plan(root: Root, snapshot: Snapshot, config: ModelConfig, told: dict[str, A
 
 
 def _staged(
-    root: Root, version: str, evaluation: Evaluation, told: dict[str, Any], doubts: list[dict[str, Any]]
+    root: Root, evaluation: Evaluation, told: dict[str, Any], doubts: list[dict[str, Any]], unseen: int
 ) -> Staged:
     """The findings, and the figures that gate `trained` judges."""
-    comparison = told["comparison"] or {}
+    version, comparison = evaluation.config.version, told["comparison"] or {}
     facts = {
         "metric": told["metric"],
         "challenger": told["metrics"][told["metric"]]["value"],
@@ -142,7 +162,8 @@ def _staged(
         "difference": comparison.get("difference"),
         "slices": comparison.get("slices", []),
         "tested": len(evaluation.test.samples),
-        "samples": len(evaluation.snapshot.rows),
+        "samples": len(evaluation.snapshot.rows) + unseen,
+        "unseen": unseen,
         "unsaid": evaluation.unsaid,
         "calibration_error": told["calibration"] and told["calibration"]["ece_after"],
         "note": evaluation.compared.note,

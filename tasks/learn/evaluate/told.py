@@ -25,7 +25,7 @@ class Evaluation:
 
     Attributes:
         config: of the model.
-        snapshot: that it was trained on.
+        snapshot: that it was trained on, of the samples that it can see.
         test: the test side, as the model answers once it was tuned on the validation side.
         temperature: that its logits are divided by.
         figures: of the test side.

@@ -1,0 +1,67 @@
+"""Intervals that hold what they promise, and a paired test that is McNemar's."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from tasks.learn.evaluate.bootstrap import measured, paired, resampled
+from tasks.learn.evaluate.classes import ClassAnswers
+from tasks.learn.evaluate.settings import EvaluateSettings
+
+NAMES = ("a", "b")
+SETTINGS = EvaluateSettings(resamples=200)
+
+
+def answers(right: np.ndarray, label: np.ndarray | None = None) -> ClassAnswers:
+    label = np.arange(len(right)) % 2 if label is None else label
+    return ClassAnswers(NAMES, label, np.eye(2)[np.where(right, label, 1 - label)])
+
+
+def test_measured__the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    chance = np.random.default_rng(0)
+    inside = 0
+    for _ in range(150):
+        found = measured(answers(chance.random(80) < 0.7), np.arange(80), SETTINGS).metrics["accuracy"]
+        assert found.low <= found.value <= found.high
+        inside += found.low <= 0.7 <= found.high
+    assert 0.88 < inside / 150 <= 1
+
+
+def test_measured__what_belongs_together_is_drawn_together() -> None:
+    right = np.repeat(np.random.default_rng(1).random(20) < 0.7, 10)
+    alone, together = (
+        measured(answers(right), groups, SETTINGS).metrics["accuracy"]
+        for groups in (np.arange(200), np.repeat(np.arange(20), 10))
+    )
+    assert alone.value == together.value
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+    assert np.isnan(measured(answers(right), np.zeros(200, np.int64), SETTINGS).metrics["accuracy"].low)
+
+
+def test_resampled__every_draw_has_as_many_groups_and_is_the_same_again() -> None:
+    groups = np.array([0, 0, 1, 2, 2, 2])
+    first, again = (np.concatenate(list(resampled(groups, 50))) for _ in range(2))
+    assert first.tolist() == again.tolist()
+    assert (first[:, [0, 2, 3]].sum(axis=1) == 3).all()
+    assert (first[:, 0] == first[:, 1]).all()
+
+
+@pytest.mark.parametrize(("won", "lost"), [(12, 2), (8, 5), (3, 3)])
+def test_paired__is_the_test_of_mcnemar(won: int, lost: int) -> None:
+    one, other = np.ones(60, bool), np.ones(60, bool)
+    other[:won], one[won : won + lost] = False, False
+    label = np.zeros(60, np.int64)
+    found = paired(
+        answers(one, label), answers(other, label), np.arange(60), EvaluateSettings(resamples=4000)
+    )  # fmt: skip
+    assert found.difference.value == pytest.approx((won - lost) / 60)
+    assert found.difference.low <= found.difference.value <= found.difference.high
+    assert found.p == pytest.approx(binomtest(won, won + lost).pvalue, abs=0.03)
+
+
+def test_paired__frames_of_one_recording_are_one_piece_of_evidence() -> None:
+    one, other = np.ones(100, bool), np.ones(100, bool)
+    other[:30] = False
+    groups = np.repeat(np.arange(10), 10)
+    assert paired(answers(one), answers(other), np.arange(100), SETTINGS).p < 0.01
+    assert paired(answers(one), answers(other), groups, SETTINGS).p > 0.1

@@ -1,0 +1,79 @@
+"""Slices: what is weak is named, what is not is left alone, whatever the number of slices."""
+
+import numpy as np
+import pytest
+from scipy.stats import fisher_exact
+
+from tasks.learn.evaluate.settings import EvaluateSettings
+from tasks.learn.evaluate.slices import Slice, judged_slices, slices_of, worse_by_chance
+from tasks.learn.evaluate.traits import alike, by_quarter
+
+SETTINGS = EvaluateSettings()
+
+
+def part(name: str, members: np.ndarray) -> Slice:
+    return Slice(name, members)
+
+
+@pytest.mark.parametrize(("wrong", "size"), [(6, 10), (1, 12), (9, 40)])
+def test_worse_by_chance__is_the_exact_test_of_fisher(wrong: int, size: int) -> None:
+    members = np.arange(100) < size
+    right = np.ones(100)
+    right[:wrong], right[90:95] = 0, 0
+    table = [[wrong, size - wrong], [5, 100 - size - 5]]
+    expected = fisher_exact(table, alternative="greater").pvalue
+    assert worse_by_chance(members, right, np.arange(100)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_worse_by_chance__a_recording_that_fails_is_one_failure() -> None:
+    members = np.arange(200) < 40
+    right = np.where(np.arange(200) < 20, 0.0, 1.0)
+    assert worse_by_chance(members, right, np.arange(200)) < 1e-6
+    assert worse_by_chance(members, right, np.arange(200) // 20) > 0.1
+
+
+def test_judged_slices__chance_alone_makes_no_slice_weak() -> None:
+    chance = np.random.default_rng(0)
+    named = 0
+    for _ in range(60):
+        traits = {f"trait-{number}": chance.integers(0, 3, 150).astype(str).astype(object) for number in range(8)}
+        present = np.eye(3, dtype=bool)[chance.integers(0, 3, 150)]
+        slices = slices_of(("a", "b", "c"), present, traits, SETTINGS.min_slice)
+        right = (chance.random(150) < 0.8).astype(float)
+        named += any(one.worse for one in judged_slices(slices, right, np.arange(150), SETTINGS))
+    assert named <= 6
+
+
+def test_judged_slices__a_crossing_is_told_only_where_it_is_worse_than_its_parts() -> None:
+    place = np.arange(400)
+    classes, dark = place % 2 == 0, place % 4 < 2
+    right = np.where(classes & dark & (place % 16 != 0), 0.0, 1.0)
+    slices = [part("class=skirt", classes), part("light=dark", dark)]
+    judged = judged_slices(slices, right, place, SETTINGS)
+    assert next(one.name for one in judged if one.worse) == "class=skirt & light=dark"
+    assert {one.name for one in judged} == {"class=skirt & light=dark", "class=skirt", "light=dark"}
+    plain = judged_slices(slices, np.ones(400), place, SETTINGS)
+    assert {one.name for one in plain} == {"class=skirt", "light=dark"}
+    assert judged_slices([], np.ones(4), place[:4], SETTINGS) == []
+
+
+def test_slices_of__values_of_too_few_samples_or_of_all_are_no_slice() -> None:
+    present = np.ones((40, 1), bool)
+    camera = np.array(["cam-1"] * 20 + ["cam-2"] * 5 + [None] * 15, object)
+    assert [one.name for one in slices_of(("a",), present, {"sensor_id": camera}, 8)] == ["sensor_id=cam-1"]
+
+
+def test_by_quarter__quarters_are_of_equal_size_and_what_is_the_same_everywhere_is_none() -> None:
+    found = by_quarter([*map(float, range(40)), None])
+    assert [list(found).count(name) for name in ("lowest", "low", "high", "highest", None)] == [10, 10, 10, 10, 1]
+    assert by_quarter([0.5, 0.5, None]).tolist() == [None] * 3
+
+
+def test_alike__clusters_by_size_and_the_same_again() -> None:
+    chance = np.random.default_rng(0)
+    centres = np.eye(4, 8, dtype=np.float32)
+    of = np.repeat(np.arange(4), (40, 10, 8, 6))
+    vectors = (centres[of] + 0.01 * chance.normal(size=(64, 8))).astype(np.float32)
+    found = alike(vectors)
+    assert [np.unique(found[of == one]).tolist() for one in range(4)] == [[1], [2], [3], [4]]
+    assert alike(vectors).tolist() == found.tolist()
