@@ -14,6 +14,7 @@ from flows.metadata import metadata
 from flows.ontologies import ontologies
 from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
 from flows.outputs import outputs
+from flows.snapshots import snapshots
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
 from flows.upkeep import upkeep
 
@@ -240,6 +241,7 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
 
 app.add_typer(decisions)
 app.add_typer(outputs)
+app.add_typer(snapshots)
 app.add_typer(metadata, name="metadata")
 app.add_typer(labels, name="labels")
 app.add_typer(predictions, name="predictions")

@@ -132,6 +132,11 @@ def held_rounds(root: Root, gates: GateSettings | None) -> list[str]:
     return _held(root, gates, "label", "annotated")
 
 
+def held_snapshots(root: Root, gates: GateSettings | None) -> list[str]:
+    """Snapshots that only a person can move (`gates` as for `is_held`)."""
+    return _held(root, gates, "snapshot", "split")
+
+
 def _held(root: Root, gates: GateSettings | None, stage: str, transition: Transition) -> list[str]:
     begun = [batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == stage]
     return [name for name in begun if is_held(root, name, transition, gates)]

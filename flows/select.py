@@ -10,8 +10,10 @@ from flows.publish import publish_pictures, publish_summary
 from flows.run import Run, held_selections
 from flows.settings import Settings
 from tasks.annotate.handoff import hand_off, missing_handoffs
+from tasks.learn.settings import LearnSettings
 from tasks.report.gallery import thumbnails_of
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
+from tasks.select.set_aside import SetAside
 from tasks.store.root import WAITING, locked, open_root
 from tasks.store.storage import shown
 
@@ -48,9 +50,15 @@ def pick(run: Run, name: str | None) -> None:
     run.summary.batches.append(wanted.name)
     if run.due(wanted.name, "select", "selected"):
         with run.at_work(wanted.name, "select"):
-            staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select)
+            staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select, aside(run.settings.learn))
             if run.passes("selected", staged):
                 run.count(commit_selection(run.root, wanted.name, staged))
+
+
+def aside(learn: LearnSettings) -> SetAside:
+    """What no strategy picks; nothing where a condition names the test side."""
+    share = learn.test_share if learn.split.test_where is None else 0.0
+    return SetAside(share, learn.test_budget_share, learn.split.group_by)
 
 
 def deliver(run: Run) -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from tasks.select.model import predicting_model
 from tasks.select.order import Chosen, ordered
 from tasks.select.pool import Wants, open_tasks, pool_size, read_pool
+from tasks.select.set_aside import NOTHING, SetAside, put_first, set_apart
 from tasks.select.settings import SelectSettings
 from tasks.store import choices, staging, tables, views
 from tasks.store.commit import Resolved, commit
@@ -93,7 +94,7 @@ def wanted_selection(
 
 
 @unit("pick samples")
-def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> Staged:
+def pick_samples(root: str, name: str, most: int, settings: SelectSettings, aside: SetAside = NOTHING) -> Staged:
     """Stage the picks of a selection.
 
     Args:
@@ -101,6 +102,7 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> S
         name: of the selection.
         most: picks at most, besides the budget.
         settings: budget and strategies.
+        aside: what is set aside for testing: no strategy picks it.
     """
     opened = open_root(root)
     log = read_log(opened)
@@ -115,16 +117,17 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings) -> S
     wants = Wants(predicting_model(opened, log, settings), settings.queries)
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
-    version = staging.settings_hash(
-        settings.dumped(), pool.ids, wants.model, log.visible("select"), budget, REVISION, _labels(opened)
-    )
-    uri = staging.shard_uri(opened, name, "select", version, 0)
+    apart = set_apart(opened, pool, aside, budget, settings.filters)
+    pool, budget = pool.where(~apart.mask), budget - len(apart.ids)
+    rests_on = [settings.dumped(), pool.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
+    uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
         picks = _picked(opened, ordered(pool, budget, settings))
+        picks = put_first(picks, _standing(opened, apart.ids))
         staging.write_rows(opened, uri, picks)
-    facts = {"picks": len(picks), "budget": budget, "pool": len(pool), **_told(picks)}
-    return Staged(name, "select", uri, facts, staging.settings_hash(version, facts))
+    facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(apart.mask), **_told(picks)}
+    return Staged(name, "select", uri, facts, staging.settings_hash(uri.removeprefix(opened.uri), facts))
 
 
 def _released_picks(root: Root, log: Log, name: str) -> Staged | None:
@@ -190,7 +193,7 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
     return (
         views.connect(root, asked=asked)
         .sql(
-            """SELECT sample_id IN (SELECT sample_id FROM kept) AS kept,
+            """SELECT sample_id, sample_id IN (SELECT sample_id FROM kept) AS kept,
             sample_id IN (SELECT sample_id FROM labels) AS labelled,
             sample_id IN (SELECT sample_id FROM selections) AS queued FROM asked ORDER BY place"""
         )
