@@ -12,7 +12,18 @@ from flows.decisions import decisions
 from flows.labels import labels, predictions
 from flows.metadata import metadata
 from flows.ontologies import ontologies
-from flows.options import Budget, Checkpoint, Config, Json, RootOption, Set, Source, Verbose, settings_from
+from flows.options import (
+    Budget,
+    Checkpoint,
+    Config,
+    FromLightly,
+    Json,
+    RootOption,
+    Set,
+    Source,
+    Verbose,
+    settings_from,
+)
 from flows.outputs import outputs
 from flows.snapshots import snapshots
 from flows.terminal import HELD, finish, progress, show_rows, show_status, told_plainly
@@ -66,6 +77,7 @@ def run(
     root: RootOption = None,
     config: Config = None,
     budget: Budget = None,
+    from_lightly: FromLightly = None,
     checkpoint: Checkpoint = None,
     set_: Set = None,
     as_json: Json = False,
@@ -75,7 +87,9 @@ def run(
     with told_plainly(verbose):
         from flows.loop import run as run_loop
 
-        settings = settings_from(config, set_, source=source, root=root, budget=budget, checkpoint=checkpoint)
+        settings = settings_from(
+            config, set_, from_lightly=from_lightly, source=source, root=root, budget=budget, checkpoint=checkpoint
+        )
         with progress():
             outcome = run_loop(settings)
         finish(outcome, as_json)
@@ -108,6 +122,7 @@ def select(
     root: RootOption = None,
     config: Config = None,
     budget: Budget = None,
+    from_lightly: FromLightly = None,
     name: Annotated[
         str | None, typer.Option(help="Make a selection of this name in any case.", show_default=False)
     ] = None,
@@ -119,7 +134,7 @@ def select(
     with told_plainly(verbose):
         from flows.loop import pick
 
-        settings = settings_from(config, set_, root=root, budget=budget)
+        settings = settings_from(config, set_, from_lightly=from_lightly, root=root, budget=budget)
         with progress():
             outcome = pick(settings, name)
         finish(outcome, as_json)

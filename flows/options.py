@@ -29,21 +29,33 @@ Set = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting, as select.open_tasks_max=200."),
 ]
 Budget = Annotated[str | None, typer.Option(help="Samples to select: a number, or a share as 10%.", show_default=False)]
+FromLightly = Annotated[
+    str | None,
+    typer.Option(
+        "--from-lightly",
+        metavar="FILE",
+        help="Select as a selection_config of LightlyOne says (YAML or JSON).",
+        show_default=False,
+    ),
+]
 Checkpoint = Annotated[str | None, typer.Option(help="Weights of a timm backbone: a file.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log, and where an error comes from.")]
 Note = Annotated[str, typer.Option(help="Why, in your words; it is recorded.", show_default=False)]
 
 
-def settings_from(config: str | None, assignments: list[str] | None, **options: str | None) -> Settings:
-    """The settings of a command: the file, then its options, then what `--set` says. Raises UsageError."""
+def settings_from(
+    config: str | None, assignments: list[str] | None, *, from_lightly: str | None = None, **options: str | None
+) -> Settings:
+    """The settings of a command: file, Lightly's configuration, options, then what `--set` says. Raises UsageError."""
     import yaml
 
     from flows.settings import load_settings
     from tasks.store.errors import UsageError
 
     places = {"budget": "select.budget", "checkpoint": "embed.checkpoint"}
-    overrides: dict[str, Any] = {places.get(name, name): value for name, value in options.items() if value is not None}
+    overrides: dict[str, Any] = _lightly(from_lightly) if from_lightly is not None else {}
+    overrides |= {places.get(name, name): value for name, value in options.items() if value is not None}
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")
         if not equals:
@@ -53,3 +65,21 @@ def settings_from(config: str | None, assignments: list[str] | None, **options: 
         except (yaml.YAMLError, ValueError) as error:
             raise UsageError(f"--set {assignment}: the value is no YAML; write a list as '[a, b]'.") from error
     return load_settings(config, overrides)
+
+
+def _lightly(file: str) -> dict[str, Any]:
+    """What a selection_config of LightlyOne asks for. Raises UsageError."""
+    from pathlib import Path
+
+    import yaml
+
+    from tasks.select.lightly import from_lightly
+    from tasks.store.errors import UsageError
+
+    try:
+        stated = yaml.safe_load(Path(file).read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"The Lightly configuration {file} cannot be read ({' '.join(str(error).split())})."
+        ) from error
+    return {f"select.{name}": value for name, value in from_lightly(stated).items()}

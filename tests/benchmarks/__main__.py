@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.benchmarks.benchmark import Result, Skipped
 
 NAMES = (
-    "ingest", "videos", "peers", "embed", "finetune", "diversity", "coverage", "edits", "duplicates", "label_errors",
-    "memory", "growth",
+    "ingest", "videos", "peers", "embed", "finetune", "diversity", "coverage", "selection", "label_efficiency", "edits",
+    "duplicates", "label_errors", "memory", "growth",
 )  # fmt: skip
 ROW = "{:<58} {:>10} {:>8} {:>8}  {}"
 

@@ -24,8 +24,8 @@ from tasks.embed.vectors import described, embedded
 from tasks.image.decode import decode_thumbnail
 from tasks.image.phash import orientations
 from tasks.image.verify import Sight, repeats
-from tasks.image.witness import CERTAIN
 from tasks.image.weights import Weights
+from tasks.image.witness import CERTAIN
 from tasks.ingest.measure_file import Job, measure_file
 from tasks.store.schema import SAMPLES
 from tasks.store.storage import storage_for, to_uri

@@ -1,44 +1,27 @@
 """Wrong labels found on photographs, beside cleanlab and beside a probe that learned the true labels."""
 
 import csv
-import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tasks.embed import backbone
-from tasks.embed.vectors import embedded
-from tasks.image.decode import decode
-from tasks.image.thumbnail import encode, shrink
-from tasks.image.weights import Weights
 from tasks.review.label_errors import as_features, rank_labels, softmax, unseen_logits
 from tests.benchmarks.benchmark import Result
+from tests.benchmarks.photographs import Photographs, cifar, clothing
 from tests.benchmarks.pictures import shared
 
-CHECKPOINT = ("weights", "mobilenetv2_100_in1k_tv.safetensors")
 SEEDS, MORE_SEEDS = range(3), range(10)
 NOISES = [(kind, rate) for kind in ("uniform", "class-dependent") for rate in (0.05, 0.10)]
 
 
-@dataclass(frozen=True)
-class Photographs:
-    """Pictures with labels: (n, d) float32 unit rows, (n,) codes of the true classes, their files."""
-
-    name: str
-    vectors: np.ndarray
-    truth: np.ndarray
-    files: list[str]
-
-
 def measured(_place: Path) -> Iterator[Result]:
     """Average precision as a share of what a probe with the true labels reaches on photographs that it has not seen."""
-    clothing, cifar = _clothing(), _cifar()
+    clothes, animals = clothing(), cifar()
     shares = []
-    for photographs in (clothing, cifar):
+    for photographs in (clothes, animals):
         for kind, rate in NOISES:
             ours, cleanlab, reference = (mean(each) for each in zip(*_cases(photographs, kind, rate), strict=True))
             shares.append(ours / reference)
@@ -46,8 +29,8 @@ def measured(_place: Path) -> Iterator[Result]:
             title = f"wrong labels, {photographs.name}, {kind} {rate:.0%} / reference"
             yield Result(title, shares[-1], 0.9, 0.85, f"average precision {figures}; {len(SEEDS)} seeds")
     yield Result("wrong labels, mean of the eight / reference", mean(shares), 0.95, 0.92, f"worst {min(shares):.3f}")
-    yield _precision(clothing)
-    yield _reviewed_by_people(cifar)
+    yield _precision(clothes)
+    yield _reviewed_by_people(animals)
 
 
 def _cases(photographs: Photographs, kind: str, rate: float) -> Iterator[tuple[float, float, float]]:
@@ -62,10 +45,10 @@ def _cases(photographs: Photographs, kind: str, rate: float) -> Iterator[tuple[f
         yield ours, cleanlab, reference
 
 
-def _precision(clothing: Photographs) -> Result:
+def _precision(clothes: Photographs) -> Result:
     """Of the photographs of the train folders that stand first, as many as were flipped."""
-    train = np.array([file.startswith("train/") for file in clothing.files])
-    photographs = Photographs("train", clothing.vectors[train], clothing.truth[train], [])
+    train = np.array([file.startswith("train/") for file in clothes.files])
+    photographs = Photographs("train", clothes.vectors[train], clothes.truth[train], [])
     found = []
     for seed in MORE_SEEDS:
         labels = _flipped(photographs, "uniform", 0.05, seed)
@@ -77,14 +60,14 @@ def _precision(clothing: Photographs) -> Result:
     return Result("precision at the number of flips, clothing train 5%", ours, 0.8, 0.78, detail)
 
 
-def _reviewed_by_people(cifar: Photographs) -> Result:
+def _reviewed_by_people(animals: Photographs) -> Result:
     """Labels of the CIFAR-10 test set as they are, by what five reviewers said of some."""
     with shared("label_issues", "human_review.csv").open() as lines:
         verdicts = {row["file"]: row["verdict"] for row in csv.DictReader(lines)}
-    told = [verdicts.get(file, "no_majority") for file in cifar.files]
+    told = [verdicts.get(file, "no_majority") for file in animals.files]
     seen = np.array([verdict != "no_majority" for verdict in told])
     wrong = np.array([verdict.startswith("wrong") for verdict in told])[seen]
-    scores = (_ours(cifar, cifar.truth)[seen], _self_confidence(cifar, cifar.truth)[seen])
+    scores = (_ours(animals, animals.truth)[seen], _self_confidence(animals, animals.truth)[seen])
     ours, cleanlab = (float(roc_auc_score(wrong, score)) for score in scores)
     detail = (
         f"AUROC {ours:.3f}, cleanlab's self-confidence {cleanlab:.3f}; {wrong.sum()} wrong of {len(wrong)} reviewed"
@@ -133,26 +116,3 @@ def _flipped(photographs: Photographs, kind: str, rate: float, seed: int) -> np.
         alike = means @ means.T - 2 * np.eye(kinds)
         labels[wrong] = alike.argmax(axis=1)[truth[wrong]]
     return labels
-
-
-def _clothing() -> Photographs:
-    folder = shared("photos", "clothing")
-    places = sorted(folder.rglob("*.jpg"))
-    files = [place.relative_to(folder).as_posix() for place in places]
-    return _photographs("clothing", files, [file.split("/")[1] for file in files], [one.read_bytes() for one in places])
-
-
-def _cifar() -> Photographs:
-    with shared("label_issues", "index.csv").open() as lines:
-        rows = list(csv.DictReader(lines))
-    with tarfile.open(shared("label_issues", "cifar10_test_even.tar")) as tar:
-        contents = [tar.extractfile(row["file"]).read() for row in rows]  # type: ignore[union-attr]
-    return _photographs("CIFAR-10", [row["file"] for row in rows], [row["label"] for row in rows], contents)
-
-
-def _photographs(name: str, files: list[str], classes: list[str], contents: list[bytes]) -> Photographs:
-    """Embedded as curate embeds them: from thumbnails."""
-    model = backbone.load(Weights("mobilenetv2_100", str(shared(*CHECKPOINT))), "torch")
-    pictures = (decode(content, max_pixels=10**8, short_side=256).pixels for content in contents)
-    vectors = embedded([encode(shrink(pixels, 256)) for pixels in pictures], model, 64)
-    return Photographs(name, vectors, np.unique(classes, return_inverse=True)[1], files)
