@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCK ?= requirements-dev.txt
 SOURCE ?= winnow-example
 ROOT ?= winnow-root
-BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),100,500)
-ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv)
+BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),60,500)
+ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv --set learn.test_share=0.2)
+ROUNDS := $(if $(filter winnow-example,$(SOURCE)),1 2,1)
 BIN := .venv/bin
 READY := .venv/ready-$(LOCK)
 
@@ -29,9 +30,12 @@ $(READY): $(LOCK) requirements-uv.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-run: $(READY) ## curate SOURCE into ROOT, label the example from its labels.csv, and write the report
+run: $(READY) ## curate SOURCE into ROOT; the example goes round twice, its labels.csv in place of annotators
 	@if [ "$(SOURCE)" = winnow-example ]; then $(BIN)/winnow example winnow-example; fi
-	$(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)" $(ORACLE)
+	@for round in $(ROUNDS); do \
+	    echo "$(BIN)/winnow run $(SOURCE) --root $(ROOT) --budget $(BUDGET) $(ORACLE)"; \
+	    $(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)" $(ORACLE) || exit $$?; \
+	done
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

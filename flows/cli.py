@@ -83,7 +83,7 @@ def run(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """The whole loop: curate what is new, select, hand off, label and review where that is set up, report."""
+    """The whole loop: curate what is new, select, hand off; label, review and learn where that is set up; report."""
     with told_plainly(verbose):
         from flows.loop import run as run_loop
 
@@ -155,6 +155,27 @@ def label(
         settings = settings_from(config, set_, root=root)
         with progress():
             outcome = collect(settings)
+        finish(outcome, as_json)
+
+
+@app.command(epilog="Examples: winnow learn    winnow learn --name may --set learn.fit.method=finetune")
+def learn(
+    root: RootOption = None,
+    config: Config = None,
+    name: Annotated[
+        str | None, typer.Option(help="Make a snapshot of this name in any case.", show_default=False)
+    ] = None,
+    set_: Set = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a model on the labels so far; if it is no worse than the champion, it takes its place."""
+    with told_plainly(verbose):
+        from flows.loop import learn as go_round
+
+        settings = settings_from(config, set_, root=root)
+        with progress():
+            outcome = go_round(settings, name)
         finish(outcome, as_json)
 
 

@@ -1,4 +1,4 @@
-"""The whole loop, `winnow run`: curate, select, label, report. What there is to do is known before Prefect starts."""
+"""The whole loop, `winnow run`: curate, select, label, learn, report. What is to do is known before Prefect starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.run import Summary, held_rounds, held_selections
+from flows.run import Summary, held_rounds, held_selections, held_snapshots
 from flows.settings import Settings
 from tasks.annotate.collect import anything_to_collect
 from tasks.annotate.handoff import missing_handoffs
@@ -19,6 +19,8 @@ from tasks.gate.settings import GateSettings
 from tasks.image.weights import refuse_missing_weights
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.source import refuse_missing_source
+from tasks.learn.due import anything_to_learn
+from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
 from tasks.store.log import STAGES, Batch, read_log
@@ -32,6 +34,8 @@ GATE_BEFORE: dict[str, Transition] = {
     "compare": "compared",
     "select": "selected",
     "label": "annotated",
+    "snapshot": "split",
+    "train": "trained",
 }
 """The gate that a stage has to pass before it is committed."""
 
@@ -86,11 +90,11 @@ class Outcome:
 
 
 def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outcome:
-    """Take in what is new, select, report; nothing new, nothing is started.
+    """Take in what is new, select, label, learn, report; nothing new, nothing is started.
 
     Args:
         settings: all of them.
-        select: also select and hand off.
+        select: also select and hand off, and go on as far as labels allow.
         report: also write the report.
     """
     source = settings.source_uri
@@ -104,7 +108,11 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
             outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")
         if outcome.planned.described:
             outcome.notes.append(f"Of {outcome.planned.described} known files there is new metadata.")
-        return _go_on(root, settings, outcome, select=select, report=report)
+        _curate(root, settings, outcome)
+        if select:
+            _select(root, settings, outcome, None)
+            _label(root, settings, outcome)
+    return _finished(root, settings, outcome, learns=select, report=report)
 
 
 def resume(settings: Settings) -> Outcome:
@@ -112,7 +120,11 @@ def resume(settings: Settings) -> Outcome:
     root = open_root(settings.root_uri)
     with locked(root, WAITING):
         waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
-        return _go_on(root, settings, Outcome(Plan(0, 0, 0, 0, waiting)), select=True, report=True, rejudge=False)
+        outcome = Outcome(Plan(0, 0, 0, 0, waiting))
+        _curate(root, settings, outcome, rejudge=False)
+        _select(root, settings, outcome, None, rejudge=False)
+        _label(root, settings, outcome, rejudge=False)
+    return _finished(root, settings, outcome, learns=True, report=True, rejudge=False)
 
 
 def pick(settings: Settings, name: str | None) -> Outcome:
@@ -142,21 +154,35 @@ def collect(settings: Settings) -> Outcome:
         return _told(root, outcome)
 
 
-def _go_on(
-    root: Root, settings: Settings, outcome: Outcome, *, select: bool, report: bool, rejudge: bool = True
-) -> Outcome:
-    if _something_to_curate(root, settings, settings.gates if rejudge else None):
-        from flows.curate import curate
+def learn(settings: Settings, name: str | None) -> Outcome:
+    """Only learn: a snapshot of this name, or of labels that are new, and a model of it."""
+    root = open_root(settings.root_uri)
+    outcome = Outcome(Plan(0, 0, 0, 0, ()))
+    _learn(root, settings, outcome, name)
+    if not outcome.summaries:
+        held = held_snapshots(root, settings.gates)
+        outcome.notes.append(f"Nothing to learn: {wanted_snapshot(root, settings.learn, name, held).why}.")
+    return _finished(root, settings, outcome, learns=False, report=True)
 
-        outcome.summaries.append(_summary(curate(settings, outcome.planned, rejudge, return_state=True)))
-    if select:
-        _select(root, settings, outcome, None, rejudge)
-        _label(root, settings, outcome, rejudge)
+
+def _finished(
+    root: Root, settings: Settings, outcome: Outcome, *, learns: bool, report: bool, rejudge: bool = True
+) -> Outcome:
+    """Learn and report: neither keeps another run waiting."""
+    if learns and settings.learn.enabled:
+        _learn(root, settings, outcome, None, rejudge)
     if report and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
     elif has_report(root):
         outcome.report = report_path(root)
     return _told(root, outcome)
+
+
+def _curate(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = True) -> None:
+    if _something_to_curate(root, settings, settings.gates if rejudge else None):
+        from flows.curate import curate
+
+        outcome.summaries.append(_summary(curate(settings, outcome.planned, rejudge, return_state=True)))
 
 
 def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None, rejudge: bool = True) -> None:
@@ -174,6 +200,14 @@ def _label(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = Tru
         from flows.label import label
 
         outcome.summaries.append(_summary(label(settings, rejudge, return_state=True)))
+
+
+def _learn(root: Root, settings: Settings, outcome: Outcome, name: str | None, rejudge: bool = True) -> None:
+    held = held_snapshots(root, settings.gates if rejudge else None)
+    if name is not None or anything_to_learn(root, settings.learn, held):
+        from flows.learn import learn
+
+        outcome.summaries.append(_summary(learn(settings, name, rejudge, return_state=True)))
 
 
 def _something_to_curate(root: Root, settings: Settings, gates: GateSettings | None) -> bool:

@@ -40,6 +40,13 @@ def label(settings: Settings) -> Summary:
     return _summary(flow.fn(settings))
 
 
+def learn(settings: Settings, name: str | None = None) -> Summary:
+    """One run of the flow learn."""
+    from flows.learn import learn as flow
+
+    return _summary(flow.fn(settings, name))
+
+
 def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
     """What a query gives."""
     found: list[dict[str, Any]] = views.query(opened(settings), sql).to_pylist()

@@ -50,7 +50,11 @@ RANGE = {"min_sum": 3, "max_sum": 5}
             {"type": "WEIGHTS"},
             {"weights": {"column": "predictions.object_count", "categories": ["car"]}},
         ),
-        ({"type": "RANDOM", "random_seed": 7}, {"type": "WEIGHTS", "strength": 2}, {"random": {"seed": 7, "strength": 2}}),
+        (
+            {"type": "RANDOM", "random_seed": 7},
+            {"type": "WEIGHTS", "strength": 2},
+            {"random": {"seed": 7, "strength": 2}},
+        ),
         (
             {"type": "RANDOM"},
             {"type": "THRESHOLD", "threshold": 0.5, "operation": "SMALLER"},
@@ -79,7 +83,8 @@ RANGE = {"min_sum": 3, "max_sum": 5}
     ],
 )  # fmt: skip
 def test_from_lightly__each_strategy_and_input(told: Any, asked: Any, expected: Any, tmp_path: Path) -> None:
-    config = {"n_samples": 50, "strategies": [{"input": told, "strategy": asked}, {"input": EMBEDDINGS, "strategy": {"type": "DIVERSITY"}}]}  # fmt: skip
+    diverse = {"input": EMBEDDINGS, "strategy": {"type": "DIVERSITY"}}
+    config = {"n_samples": 50, "strategies": [{"input": told, "strategy": asked}, diverse]}
     found = from_lightly(config)
     assert found == {"budget": 50, "strategies": [expected, {"diversity": {}}]}
 

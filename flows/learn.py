@@ -1,0 +1,78 @@
+"""Learn: snapshot -> split -> fit -> evaluate -> promote -> predict."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.curate import finished
+from flows.publish import publish_summary
+from flows.run import Run
+from flows.settings import Settings
+from flows.snapshot import freeze
+from tasks.learn.due import champion_to_predict, snapshot_to_train
+from tasks.learn.evaluate.evaluate import evaluate_model
+from tasks.learn.fit.fit import fit_model
+from tasks.learn.models.pool import predict_pool
+from tasks.learn.models.promote import promote_model, refuse_model
+from tasks.store.root import WAITING, locked, open_root
+
+LEARNING = "Another run is training in this root; waiting for it."
+
+
+@flow(name="learn")
+def learn(settings: Settings, name: str | None = None, rejudge: bool = True) -> Any:
+    """Train a model on the labels that there are; promote it if it is no worse than the champion.
+
+    Nobody else has to wait for a training: the root is locked only while a snapshot is made.
+
+    Args:
+        settings: all of them; the root and `learn` at least.
+        name: of a snapshot to make in any case; without it one is made when the labels changed.
+        rejudge: judge again what is held by a gate whose settings changed.
+
+    Returns:
+        A Summary; in a state named `Held` if a gate held the snapshot or the model.
+    """
+    root = open_root(settings.root_uri)
+    with locked(root, LEARNING, ".lock-learn"):
+        run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
+        with locked(root, WAITING):
+            freeze(run, name)
+        snapshot = snapshot_to_train(root)
+        if snapshot:
+            train(run, snapshot)
+        champion = champion_to_predict(root)
+        if champion:
+            predict(run, champion)
+        publish_summary("learn", run.summary, {})
+    return finished(run.summary)
+
+
+def train(run: Run, snapshot: str) -> None:
+    """Snapshot to a challenger, and to a champion if the gate finds it no worse."""
+    settings = run.settings.learn
+    with run.at_work(snapshot, "fit"):
+        fitted = fit_model(run.root, snapshot, settings)
+    for note in fitted.notes:
+        run.hint(note)
+    version = fitted.version
+    run.summary.batches.append(version)
+    if run.due(version, "train", "trained"):
+        with run.at_work(version, "train"):
+            evaluated = evaluate_model(run.root, snapshot, version, settings)
+            verdict = run.ask("trained", evaluated)
+            if verdict.result != "hold":
+                run.count(promote_model(run.root, version, evaluated, settings))
+                run.hint(f"{version} is the champion.")
+            elif run.settings.gates.trained.mode == "approve":
+                run.summary.held.append(version)
+            else:
+                refuse_model(run.root, version, verdict.why, settings)
+                run.hint(f"{version} is refused, the champion stays: {verdict.why}.")
+
+
+def predict(run: Run, champion: str) -> None:
+    """What the champion says of the pool."""
+    with run.at_work(champion, "predict"):
+        run.count(predict_pool(run.root, champion))

@@ -1,0 +1,130 @@
+"""Round the circle: labels to a snapshot, a model, a champion, predictions, and the next selection."""
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.loop import run
+from flows.settings import Settings
+from tasks.annotate.import_labels import import_labels
+from tasks.gate.settle import release
+from tasks.labels.champion import champion_of
+from tasks.learn.models.file import read_evaluation
+from tasks.store.errors import UsageError
+from tasks.store.log import read_log
+from tests.made import Maker, jpeg, photograph
+from tests.pipeline import curate, learn, opened, rows, settings_for, versions
+
+CLASSES = ("red", "green", "blue")
+SAMPLES = 90
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source of pictures that have one of three tints, and a root in which they are curated."""
+    place = tmp_path_factory.mktemp("made")
+    maker = Maker(place / "source")
+    for number in range(SAMPLES):
+        scene = photograph(number)
+        scene[:, :, number % 3] = 128 + scene[:, :, number % 3] // 2
+        scene[:, :, (number + 1) % 3] //= 2
+        maker.write(f"{number:03d}.jpg", jpeg(scene))
+    curate(settings_for(maker.folder, place / "root"))
+    return place
+
+
+@pytest.fixture
+def settings(tmp_path: Path, made: Path) -> Settings:
+    shutil.copytree(made / "root", tmp_path / "root")
+    options = {"learn__test_share": 0.3, "learn__min_labels": 30}
+    return settings_for(made / "source", tmp_path / "root", **options)
+
+
+def bring_in(settings: Settings, tmp_path: Path, count: int, turn: int = 0) -> None:
+    """Labels of the first `count` pictures; turned, they are all wrong."""
+    with (tmp_path / "labels.csv").open("w", newline="") as lines:
+        named = [(f"{number:03d}.jpg", CLASSES[(number + turn) % 3]) for number in range(count)]
+        csv.writer(lines).writerows([("file", "class"), *named])
+    import_labels(settings.root_uri, str(tmp_path / "labels.csv"), "csv", "tints")
+
+
+def champion(settings: Settings) -> Any:
+    return champion_of(read_log(opened(settings)))
+
+
+def test_labels_become_a_snapshot_a_champion_and_predictions(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 60)
+    summary = learn(settings)
+    assert [verdict.transition for verdict in summary.verdicts] == ["split", "trained"]
+    assert {verdict.result for verdict in summary.verdicts} <= {"pass", "warn"}
+    promoted = champion(settings)
+    assert promoted.counts["snapshot"] == "snapshot-1"
+    assert promoted.counts["value"] > 0.8
+    told = rows(settings, "SELECT model_version, count(*) AS n FROM predictions GROUP BY ALL")
+    assert [row["model_version"] for row in told] == [promoted.batch_id]
+    pool = rows(settings, "SELECT count(*) AS n FROM kept WHERE sample_id NOT IN (SELECT sample_id FROM labels)")
+    assert told[0]["n"] == pool[0]["n"] > 0
+    before = versions(settings)
+    assert learn(settings).counts == {}
+    assert versions(settings) == before
+
+
+def test_a_challenger_of_wrong_labels_is_refused_and_the_champion_stays(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 60)
+    learn(settings)
+    first = champion(settings)
+    sides = {row["sample_id"]: row["side"] for row in _manifest(settings, "snapshot-1")}
+    wrong = {sample: CLASSES[number % 3] for number, sample in enumerate(s for s in sides if sides[s] != "test")}
+    with (tmp_path / "wrong.csv").open("w", newline="") as lines:
+        csv.writer(lines).writerows([("file", "class"), *wrong.items()])
+    import_labels(settings.root_uri, str(tmp_path / "wrong.csv"), "csv", "tints")
+    summary = learn(settings)
+    assert champion(settings) == first
+    assert summary.held == []
+    assert any("refused, the champion stays" in hint for hint in summary.hints)
+    refused = rows(settings, "SELECT batch_id, note FROM batches WHERE event = 'discarded' AND stage = 'train'")
+    assert refused[0]["batch_id"].startswith("snapshot-2-")
+    evaluation = read_evaluation(opened(settings), refused[0]["batch_id"])
+    assert evaluation is not None
+    assert evaluation["comparison"]["difference"] < -0.1
+    assert not learn(settings).batches
+
+
+def test_a_person_may_have_to_approve_a_model(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 60)
+    trained = settings.gates.trained.model_copy(update={"mode": "approve"})
+    careful = settings.model_copy(update={"gates": settings.gates.model_copy(update={"trained": trained})})
+    (held,) = learn(careful).held
+    assert champion(settings) is None
+    assert learn(careful).held in ([], [held])
+    release(opened(settings), held, "looked at it")
+    learn(careful)
+    assert champion(settings).batch_id == held
+
+
+def test_the_whole_loop_learns_and_is_quiet_when_nothing_is_new(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 60)
+    first = run(settings, report=False)
+    assert any(summary.counts["promoted"] for summary in first.summaries)
+    run(settings, report=False)
+    before = versions(settings)
+    assert run(settings, report=False).summaries == []
+    assert versions(settings) == before
+
+
+def test_too_few_labels_are_no_reason_to_stop_a_run(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 10)
+    run(settings, report=False)
+    assert champion(settings) is None
+    with pytest.raises(UsageError, match="no name of a snapshot"):
+        learn(settings, "a/b")
+
+
+def _manifest(settings: Settings, name: str) -> list[dict[str, Any]]:
+    from tasks.labels.snapshot import read_snapshot
+
+    found: list[dict[str, Any]] = read_snapshot(opened(settings), name).rows.to_pylist()
+    return found
