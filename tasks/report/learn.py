@@ -1,18 +1,16 @@
 """Learning on the page: the curve over rounds, the champion, who challenged it, and where it fails."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tasks.labels.champion import champion_of
-from tasks.labels.snapshot import SIDES, as_snapshot, manifest_uri
+from tasks.labels.snapshot import SIDES
 from tasks.report.curve import Curve, Dot, curve_of, reliability
 from tasks.report.evaluation import ClassFigures, Confusion, Evaluation, Mistake, read_evaluation
 from tasks.report.gallery import Picture, named
 from tasks.report.models import Round, rounds_of
-from tasks.store import staging
-from tasks.store.log import read_log
+from tasks.store.log import Log, read_log
 from tasks.store.root import Root
 
 SNAPSHOTS_SHOWN = 20
@@ -125,7 +123,7 @@ def read_learning(root: Root, connection: Any) -> Learning:
         champion = champion_of(log, ontology)
         mine = [one for one in rounds if one.ontology == ontology]
         learned.append(_learned(root, connection, mine, champion.batch_id if champion else None))
-    return Learning(learned, _snapshots(root, connection))
+    return Learning(learned, _snapshots(log, connection))
 
 
 def _learned(root: Root, connection: Any, rounds: list[Round], champion: str | None) -> Learned:
@@ -200,12 +198,11 @@ def _caption(one: Mistake) -> str:
             return f"{one.label}{sure}"
 
 
-def _snapshots(root: Root, connection: Any) -> list[Shot]:
+def _snapshots(log: Log, connection: Any) -> list[Shot]:
     sql = "SELECT name, parent, created_at FROM snapshots ORDER BY created_at DESC, name DESC LIMIT ?"
     shots = []
     for name, parent, created_at in connection.execute(sql, [SNAPSHOTS_SHOWN]).fetchall():
-        rows = staging.read_rows(root, manifest_uri(root, name), ["side"])
-        counted = Counter(rows["side"].to_pylist() if rows else [])
-        ontology = as_snapshot(rows).ontology if rows else ""
-        shots.append(Shot(name, ontology, parent, created_at, {side: counted[side] for side in SIDES}))
+        counts = next(event.counts for event in log.batches[name].events if event.event == "committed")
+        sides: dict[str, int] = {side: counts.get(f"snapshot_{side}", 0) for side in SIDES}
+        shots.append(Shot(name, counts.get("ontology", ""), parent, created_at, sides))
     return shots

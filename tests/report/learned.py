@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.labels.snapshot import MANIFEST, Snapshot, write_manifest
+from tasks.labels.snapshot import MANIFEST, SIDES, Snapshot, write_manifest
 from tasks.store.commit import Resolved, commit
 from tasks.store.log import Event, record
 from tasks.store.root import Root
@@ -44,7 +44,8 @@ def snapshot(root: Root, name: str, samples: Sequence[str]) -> None:
     row = {"name": name, "manifest_uri": write_manifest(root, made), "manifest_hash": made.hash}
     table = pa.Table.from_pylist([row | {"created_at": datetime.now(UTC)}], schema=SNAPSHOTS.schema)
     record(root, lambda log: Event(name, "planned", "snapshot"))
-    commit(root, name, "snapshot", lambda log: Resolved([(SNAPSHOTS, table)], {}))
+    counts = {f"snapshot_{side}": len(made.side(side)) for side in SIDES} | {"ontology": "pets"}
+    commit(root, name, "snapshot", lambda log: Resolved([(SNAPSHOTS, table)], counts))
 
 
 def evaluation(version: str, samples: Sequence[str], **more: Any) -> dict[str, Any]:

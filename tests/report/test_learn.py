@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from flows.settings import Settings
+from flows.terminal import show_status
 from tasks.report.curve import curve_of, reliability
 from tasks.report.evaluation import Calibration, read_evaluation
 from tasks.report.learn import read_learning
@@ -128,7 +129,7 @@ def test_confusion__of_many_classes_is_a_list_of_the_most_frequent(root: Root) -
     ]
 
 
-def test_status__names_the_champion_of_every_ontology(settings: Settings) -> None:
+def test_status__names_the_champion_of_every_ontology(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     found = status(opened(settings), "")
     assert found["snapshots"] == 1
     (model,) = found["champions"]
@@ -136,3 +137,5 @@ def test_status__names_the_champion_of_every_ontology(settings: Settings) -> Non
     assert model["refused_since"] == ["a-4"]
     words = "a-3 of pets: balanced accuracy 80.0% (70.0% to 90.0%) with 120 labels; 1 refused since"
     assert champion_in_words(model) == words
+    show_status(found)
+    assert "a-3 of pets: balanced accuracy 80.0%" in capsys.readouterr().out
