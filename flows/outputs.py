@@ -36,6 +36,10 @@ def export(
         str | None, typer.Option(help="Or: a condition over the columns of samples.", show_default=False)
     ] = None,
     labelled: Annotated[bool, typer.Option("--labelled", help="Or: all samples that have a label.")] = False,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Or: a snapshot, by its sides: train, validation, test.", show_default=False),
+    ] = None,
     ontology: Annotated[
         str | None,
         typer.Option(help="The label schema whose labels it takes. (default: the only one)", show_default=False),
@@ -57,6 +61,7 @@ def export(
         places = places_uri(open_root(uri))
         with progress():
             how: dict[str, Any] = {"originals": not thumbnails, "ontology": ontology, "labelled": labelled}
+            how["snapshot"] = snapshot
             done = write(uri, folder, as_format(form), selection, where, places=places, **how)
         if as_json:
             typer.echo(json.dumps(done.__dict__))

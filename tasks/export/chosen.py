@@ -1,31 +1,45 @@
 """Which samples an export holds: those of a selection, or those for which a condition holds."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tasks.labels.snapshot import Snapshot, refuse_gone
 from tasks.store import views
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
 
-def chosen_samples(root: Root, selection: str | None, where: str | None, *, labelled: bool = False) -> pa.Table:
+def chosen_samples(
+    root: Root,
+    selection: str | None,
+    where: str | None,
+    *,
+    labelled: bool = False,
+    snapshot: Snapshot | None = None,
+) -> pa.Table:
     """The samples, best pick first, then by id: their columns without pixels and hashes, and what became of them.
 
-    Added are `tags` (a list), `kept_id` (what it repeats), and `selection`, `rank`, `gain` and `reason` of the newest
-    selection that picked it.
+    Added are `tags` (a list), `kept_id` (what it repeats), `selection`, `rank`, `gain` and `reason` of the newest
+    selection that picked it, and of a snapshot the `side`.
 
     Args:
         root: where the dataset is.
         selection: name of a selection; the newest one if neither it nor `where` is given.
         where: condition over the columns of the view `samples`.
         labelled: take those that have a label.
+        snapshot: take its samples.
 
     Raises:
-        UsageError: several are given, the condition is wrong, there is no such selection, or nothing is chosen.
+        UsageError: several are given, the condition is wrong, there is no such selection, samples of the snapshot
+            were given up, or nothing is chosen.
     """
-    if sum(map(bool, (selection, where, labelled))) > 1:
+    if sum(map(bool, (selection, where, labelled, snapshot))) > 1:
         raise UsageError(
-            "Give --selection, --where or --labelled, not both; a condition can name a selection's samples itself."
+            "Give --selection, --where, --labelled or --snapshot, not both; a condition can name a selection's samples "
+            "itself."
         )
+    if snapshot:
+        return _in_snapshot(root, snapshot)
     if labelled:
         ids = views.connect(root).sql("SELECT DISTINCT sample_id FROM labels SEMI JOIN samples USING (sample_id)")
         ids = ids.to_arrow_table()
@@ -34,6 +48,13 @@ def chosen_samples(root: Root, selection: str | None, where: str | None, *, labe
     if not len(ids):
         raise UsageError("Nothing is to be exported: no sample meets the condition, or has a label.")
     return views.connect(root, chosen=ids).sql(_ROWS).to_arrow_table()
+
+
+def _in_snapshot(root: Root, snapshot: Snapshot) -> pa.Table:
+    refuse_gone(root, snapshot)
+    rows = views.connect(root, chosen=snapshot.rows.select(["sample_id"])).sql(_ROWS).to_arrow_table()
+    places = pc.index_in(rows["sample_id"], value_set=snapshot.rows["sample_id"].combine_chunks())
+    return rows.append_column("side", snapshot.rows["side"].take(places))
 
 
 def _matching(root: Root, where: str) -> pa.Table:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.labels.ontology import Label, Ontology, ontology_names, read_ontology
+from tasks.labels.ontology import Label, Ontology, ontology_names, ontology_versions, read_ontology
+from tasks.labels.snapshot import Snapshot
 from tasks.labels.values import Value, as_value, classes
 from tasks.store import views
 from tasks.store.errors import UsageError
@@ -33,6 +34,13 @@ def labels_of(root: Root, samples: pa.ChunkedArray, ontology: str | None) -> lis
         if name in found:
             found[name][sample_id] = as_value(value)
     return [Labels(_whole(read_ontology(root, name), values), values) for name, values in found.items() if values]
+
+
+def labels_in(root: Root, snapshot: Snapshot) -> Labels:
+    """The labels of a snapshot, as they were when it was made."""
+    ontology = ontology_versions(root, snapshot.ontology)[snapshot.ontology_version - 1]
+    samples, values = (snapshot.rows[name].to_pylist() for name in ("sample_id", "value"))
+    return Labels(ontology, dict(zip(samples, map(as_value, values), strict=True)))
 
 
 def the_labels(found: Sequence[Labels], form: str) -> Labels:

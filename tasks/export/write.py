@@ -12,9 +12,11 @@ from tasks.export.atlas import write_parquet
 from tasks.export.chosen import chosen_samples
 from tasks.export.fiftyone import dataset_document, samples_document
 from tasks.export.labelled import MAX_CPU_S, write_labelled
-from tasks.export.labels import Labels, labels_of, the_labels
+from tasks.export.labels import Labels, labels_in, labels_of, the_labels
+from tasks.export.sides import write_sides
 from tasks.image.upright import write_upright
 from tasks.labels.formats import WRITERS, refuse_type
+from tasks.labels.snapshot import read_snapshot
 from tasks.labels.values import as_text
 from tasks.progress import advance
 from tasks.store import staging
@@ -64,6 +66,7 @@ def export(
     places: str | None = None,
     ontology: str | None = None,
     labelled: bool = False,
+    snapshot: str | None = None,
 ) -> Exported:
     """Write samples into a folder of this machine, in the format of another tool, with their current labels.
 
@@ -78,21 +81,25 @@ def export(
         places: Parquet with sample_id, x and y, the columns `x` and `y` of what is exported.
         ontology: whose labels; if it is not given, all, or for a format of labels the only ones there are.
         labelled: all samples that have a label, in place of a selection or condition.
+        snapshot: name of a snapshot: its samples with its labels, by their sides.
 
     Raises:
         UsageError: nothing is chosen, the format cannot hold these labels, or the folder holds something else.
     """
     opened = open_root(root)
-    rows = _placed(opened, chosen_samples(opened, selection, where, labelled=labelled), places)
-    found = labels_of(opened, rows["sample_id"], ontology)
+    frozen = read_snapshot(opened, snapshot) if snapshot else None
+    chosen = chosen_samples(opened, selection, where, labelled=labelled, snapshot=frozen)
+    rows = _placed(opened, chosen, places)
+    found = [labels_in(opened, frozen)] if frozen else labels_of(opened, rows["sample_id"], ontology)
     asked = {"root": root, "format": form, "selection": selection, "where": where, "ontology": ontology}
-    asked |= {"labelled": "yes"} if labelled else {}
+    asked |= {"labelled": "yes"} if labelled else {"snapshot": snapshot} if snapshot else {}
     quality = QUALITY if originals else None
     if form in WRITERS and (found or form != "coco"):
         labels = the_labels(found, form)
         refuse_type(form, WRITERS[form], labels.ontology.type)
         place = _claimed(folder, asked)
-        written, words = write_labelled(opened, place, form, rows, labels, quality)
+        write = write_sides if frozen else write_labelled
+        written, words = write(opened, place, form, rows, labels, quality)
         return Exported(str(place), len(written), _small(written), len(written), len(rows) - len(labels.values), words)
     place = _claimed(folder, asked)
     advance("export", 0, len(rows))

@@ -123,6 +123,17 @@ def read_snapshot(root: Root, name: str) -> Snapshot:
     return snapshot
 
 
+def refuse_gone(root: Root, snapshot: Snapshot) -> None:
+    """Raise UsageError if samples of a snapshot were given up since it was made."""
+    sql = "SELECT sample_id FROM members WHERE sample_id NOT IN (SELECT sample_id FROM samples) ORDER BY sample_id"
+    gone = views.connect(root, members=snapshot.rows.select(["sample_id"])).execute(sql).fetchall()
+    if gone:
+        raise UsageError(
+            f"{len(gone)} of the {len(snapshot.rows)} samples of snapshot {snapshot.name} were given up since, the "
+            f"first is {gone[0][0]}: `winnow snapshot` makes one without them."
+        )
+
+
 _SAID = ("name", "ontology", "ontology_version", "label_type", "classes", "parent")
 
 

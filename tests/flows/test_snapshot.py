@@ -43,7 +43,7 @@ def test_snapshot__a_near_copy_on_another_side_is_held_or_left_out(blind: bool, 
         assert [one.expectation for one in verdict.failed if one.severity == "critical"] == [
             "nothing that looks the same is on two sides"
         ]
-        assert f"{leak} on test is {copied} on train" in verdict.why
+        assert f"{leak} on test is {copied} on " in verdict.why
         assert rows(settings, "SELECT * FROM snapshots") == []
     else:
         assert verdict.result == "warn"

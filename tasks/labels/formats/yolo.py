@@ -54,7 +54,17 @@ def write(folder: Path, pictures: Sequence[Picture], ontology: Ontology) -> None
         sides = picture.width or 1, picture.height or 1
         lines = [_line(shape, ids[shape["class"]], sides) for shape in shapes(picture.value or {})]
         path.write_text("".join(f"{line}\n" for line in lines))
-    document = {"path": ".", "train": IMAGES, "val": IMAGES, "names": dict(enumerate(ontology.class_names))}
+    _describe(folder, {"train": IMAGES, "val": IMAGES}, ontology)
+
+
+def write_sides(folder: Path, ontology: Ontology) -> None:
+    """Write the `data.yaml` of three folders, `train`, `validation` and `test`, that `write` wrote."""
+    places = {"train": f"train/{IMAGES}", "val": f"validation/{IMAGES}", "test": f"test/{IMAGES}"}
+    _describe(folder, places, ontology)
+
+
+def _describe(folder: Path, places: dict[str, str], ontology: Ontology) -> None:
+    document = {"path": ".", **places, "names": dict(enumerate(ontology.class_names))}
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     (folder / "data.yaml").write_text(text, encoding="utf-8")
 

@@ -9,7 +9,7 @@ from tasks.gate.settle import discard
 from tasks.labels.change import apply_ontology
 from tasks.labels.group import drawn, groups_of
 from tasks.labels.ontology import Ontology
-from tasks.labels.snapshot import manifest_uri, read_snapshot
+from tasks.labels.snapshot import manifest_uri, read_snapshot, refuse_gone
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.make import commit_snapshot, make_snapshot, wanted_snapshot
 from tasks.learn.snapshots.settings import SplitSettings
@@ -153,6 +153,20 @@ def test_make__a_released_snapshot_is_what_was_judged(labelled: Root) -> None:
     again = make_snapshot.fn(labelled.uri, "mine", HALF)
     assert again.rows_uri == staged.rows_uri
     assert commit_snapshot.fn(labelled.uri, "mine", again)["snapshot_samples"] == 24
+
+
+def test_snapshot__samples_that_were_given_up_since_are_told_and_left_out_of_the_next(labelled: Root) -> None:
+    with_samples(labelled, [{"sample_id": "late"}], "b-2")
+    with_labels(labelled, {"late": "cat"})
+    first = snapshot(labelled, "first")
+    refuse_gone(labelled, first)
+    record(labelled, lambda log: Event("b-2", "discarded", "embed", note="no"))
+    with pytest.raises(
+        UsageError, match="1 of the 25 samples of snapshot first were given up since, the first is late"
+    ):
+        refuse_gone(labelled, first)
+    second = sides_of(snapshot(labelled, "second"))
+    assert second.items() == sides_of(first).items() - {("late", sides_of(first)["late"])}
 
 
 def refused(root: Root, why: str, **how: Any) -> None:
