@@ -161,9 +161,7 @@ def test_snapshot__samples_that_were_given_up_since_are_told_and_left_out_of_the
     first = snapshot(labelled, "first")
     refuse_gone(labelled, first)
     record(labelled, lambda log: Event("b-2", "discarded", "embed", note="no"))
-    with pytest.raises(
-        UsageError, match="1 of the 25 samples of snapshot first were given up since, the first is late"
-    ):
+    with pytest.raises(UsageError, match="1 of the 25 samples .* given up since, the first is late"):
         refuse_gone(labelled, first)
     second = sides_of(snapshot(labelled, "second"))
     assert second.items() == sides_of(first).items() - {("late", sides_of(first)["late"])}
