@@ -15,9 +15,10 @@ from tasks.learn.settings import LearnSettings
 from tasks.store import staging
 from tasks.store.errors import UsageError
 from tasks.store.log import read_log
-from tasks.store.root import Root
+from tasks.store.root import Root, open_root
 from tasks.store.staging import Staged
-from tests.learn.evaluate.scene import NAMES, Scene, clothing, snapshot_of
+from tests.learn.evaluate.scene import NAMES, Scene, clothing, snapshot_of, take_in
+from tests.review.conftest import Bench
 
 
 def evaluate(scene: Scene, version: str, **settings: Any) -> tuple[Staged, dict[str, Any]]:
@@ -188,6 +189,51 @@ def test_findings__labels_that_a_sure_model_contradicts_unless_somebody_decided(
     scene.save("m-2", values)
     again = findings(scene, evaluate(scene, "m-2")[0])
     assert {one["finding_id"] for one in again} == {one["finding_id"] for one in doubts}
+
+
+def test_evaluate_model__what_a_probe_cannot_see_is_left_out_and_told(root: Root) -> None:
+    scene = clothing(root)
+    scene.train("m-1")
+    uri = model_uri(root, "m-1", "predictions.parquet")
+    (rows,) = staging.read_all(root, [uri])
+    staging.write_rows(root, uri, rows.slice(60))
+    staged, found = evaluate(scene, "m-1")
+    assert (staged.facts["samples"], staged.facts["unseen"], staged.facts["unsaid"]) == (300, 60, 0)
+    assert sum(found["sides"].values()) == 240
+    assert read_log(root).batches["m-1"].planned.counts["test_hash"] == scene.snapshot.test_hash
+    verdict = gate(scene, staged)
+    assert (verdict.result, verdict.why) == ("warn", "share of samples that the model cannot see is 0.2 (at most 0.1)")
+
+
+def boxes(x: float, name: str = "dog", **more: float) -> dict[str, Any]:
+    return {"boxes": [{"class": name, "x": x, "y": 10.0, "width": 20.0, "height": 20.0, **more}]}
+
+
+def test_evaluate_model__boxes_and_several_classes_go_the_same_way(root: Root, tmp_path: Path) -> None:
+    for kind, label, right, wrong in (
+        ("boxes", boxes(10.0), boxes(11.0, score=0.8), boxes(50.0, "cat", score=0.95)),
+        ("multilabel", {"classes": ["dog"]}, *({"probabilities": {"dog": p, "cat": 1 - p}} for p in (0.9, 0.04))),
+    ):
+        bench = Bench(open_root(tmp_path / kind, create=True), type=kind, classes=["cat", "dog"])
+        names = [f"s{number:03d}" for number in range(90)]
+        take_in(bench, names, [{"brightness": 0.1 if number % 10 == 2 else 0.5} for number in range(90)])
+        labels = [label if number % 3 else {"answer": "empty"} for number in range(90)]
+        snapshot = snapshot_of(bench, names, labels, (["train"] * 20 + ["validation"] * 20 + ["test"] * 50))
+        scene = Scene(bench, snapshot, np.zeros(0), np.zeros(0), np.zeros(0))
+        nothing = {"probabilities": {"dog": 0.1, "cat": 0.1}} if kind == "multilabel" else {"boxes": []}
+        weak = [right if number % 10 != 2 else wrong for number in range(90)]
+        said = [one if number % 3 else nothing for number, one in enumerate(weak)]
+        scene.save("m-1", [nothing if number % 2 else one for number, one in enumerate(said)], kind="detector")
+        assert gate(scene, evaluate(scene, "m-1")[0]).result != "hold"
+        scene.promote("m-1")
+        scene.save("m-2", said, kind="detector")
+        staged, found = evaluate(scene, "m-2")
+        assert found["metric"] == "mAP"
+        assert 0.5 < found["metrics"]["mAP"]["low"] < found["metrics"]["mAP"]["value"] < 1
+        assert found["per_class"][1]["support"] == sum(number % 3 > 0 for number in range(40, 90))
+        assert found["comparison"]["better"]
+        assert {"false_negative", "false_positive"} == {one["kind"] for one in found["errors"]}
+        assert {one["kind"] for one in findings(scene, staged)} >= {"model_disagrees"}
 
 
 def test_evaluate_model__what_cannot_be_tested_is_told(root: Root) -> None:
