@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.labels.values import LabelType, Value
-from tasks.learn.evaluate.answers import Answers, Floats, Marks, at_temperature
+from tasks.learn.evaluate.answers import Answers, Floats, Marks
 
 BINS = 15
 
@@ -67,22 +66,3 @@ def expected_error(bins: list[Bin]) -> float:
     """The mean distance between confidence and accuracy, each bin weighted by its answers."""
     total = sum(one.n for one in bins)
     return sum(one.n * abs(one.confidence - one.accuracy) for one in bins) / total if total else 0.0
-
-
-def at_odds(value: Value, label_type: LabelType, temperature: float) -> Value:
-    """A prediction with its probabilities, or the scores of its shapes, at a temperature."""
-    if "boxes" in value and temperature != 1:
-        return {**value, "boxes": [_moved(box, temperature) for box in value["boxes"]]}
-    if "probabilities" not in value or temperature == 1:
-        return value
-    shares = np.array(list(value["probabilities"].values()))
-    if label_type == "class":
-        powers = shares ** (1 / temperature)
-        moved = powers / powers.sum()
-    else:
-        moved = at_temperature(shares, temperature)
-    return {"probabilities": dict(zip(value["probabilities"], moved.tolist(), strict=True))}
-
-
-def _moved(box: Value, temperature: float) -> Value:
-    return {**box, "score": float(at_temperature(np.asarray(box.get("score", 1.0)), temperature))}

@@ -11,12 +11,12 @@ from tasks.labels.snapshot import Snapshot
 from tasks.labels.values import Value
 from tasks.learn.evaluate.answers import Answers
 from tasks.learn.evaluate.bootstrap import Paired, paired
-from tasks.learn.evaluate.calibration import at_odds
 from tasks.learn.evaluate.kinds import METRICS, answers
 from tasks.learn.evaluate.material import Examined, Said, usable
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.slices import Slice
 from tasks.learn.models.file import ModelConfig, read_config, read_predicted
+from tasks.learn.models.predict import calibrated, predict_samples
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
@@ -83,15 +83,13 @@ def _said_by(root: Root, config: ModelConfig, samples: Sequence[str]) -> dict[st
     predicted = read_predicted(root, config.version)
     known = usable(predicted.filter(pc.not_equal(predicted["side"], "train")))
     on_file = [sample for sample in samples if sample in known]
-    said = {sample: at_odds(known[sample], config.label_type, config.temperature) for sample in on_file}
+    said = {sample: calibrated(config, known[sample]) for sample in on_file}
     missing = [sample for sample in samples if sample not in said]
     return {**said, **_predicted_now(root, config.version, missing, said)} if missing else said
 
 
 def _predicted_now(root: Root, version: str, samples: Sequence[str], known: Said) -> Said:
     """What a model says of samples now; nothing where it cannot be asked any more, but something is known already."""
-    from tasks.learn.models.predict import predict_samples  # type: ignore[import-not-found, unused-ignore]
-
     try:
         return usable(predict_samples(root, version, samples))
     except UsageError:

@@ -26,6 +26,7 @@ from tasks.learn.models.file import (
     write_evaluation,
 )
 from tasks.learn.settings import LearnSettings
+from tasks.learn.track.track import log_evaluation
 from tasks.store import staging
 from tasks.store.errors import UsageError
 from tasks.store.log import Event, read_log, record
@@ -47,7 +48,8 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
         settings: of learning.
 
     Raises:
-        UsageError: there is no such snapshot or model, its predictions are gone, or there is nothing to test on.
+        UsageError: there is no such snapshot or model, its predictions are gone, there is nothing to test on, or the
+            tracker is away: then the evaluation is on file, and tracked by the next run.
     """
     opened = open_root(root)
     taken, config = read_snapshot(opened, snapshot), read_config(opened, version)
@@ -59,6 +61,7 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     write_config(opened, config.model_copy(update={"temperature": evaluation.temperature}))
     write_evaluation(opened, version, told)
     _plan(opened, taken, config, told)
+    log_evaluation(opened, version, told)
     return _staged(opened, evaluation, told, doubts, unseen=len(taken.rows) - len(seen.rows))
 
 

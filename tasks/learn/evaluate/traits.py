@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.learn.models.vectors import CHOICE
 from tasks.store import choices, tables, views
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
@@ -20,8 +21,6 @@ QUARTERS = ("lowest", "low", "high", "highest")
 MANY = 12
 """Different numbers, above which they are told apart by quarters."""
 
-MODEL_CHOICE = "embed.model"
-"""The recorded model of the root, by whose vectors samples look alike."""
 
 _COLUMNS = """
     SELECT s.* EXCLUDE (thumbnail, phash, ringhash) FROM wanted w LEFT JOIN samples s ON s.sample_id = w.sample_id
@@ -80,7 +79,7 @@ def _as_text(values: Sequence[Any]) -> Trait:
 def _clusters(root: Root, samples: Sequence[str]) -> Trait:
     """What looks alike, by k-means on the stored vectors; cluster 1 is the largest."""
     named: Trait = np.full(len(samples), None, object)
-    model: Any = choices.recall(root, MODEL_CHOICE)
+    model: Any = choices.recall(root, CHOICE)
     dataset = tables.open_table(root, model["table"]) if model else None
     if dataset is None:
         return named

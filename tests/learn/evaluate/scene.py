@@ -1,6 +1,6 @@
 """A root with samples, vectors, labels and a snapshot, and probes that are trained on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,9 +44,18 @@ class Scene:
         values: list[Value] = [
             {"probabilities": dict(zip(classes, map(float, row / row.sum()), strict=True))} for row in shares
         ]
-        return self.save(version, values, classes=classes)
+        rows = [NAMES.index(name) for name in classes]
+        tensors = {"weights": probe.weights[rows], "bias": probe.bias[rows]}
+        return self.save(version, values, tensors=tensors, classes=classes, embedding="made")
 
-    def save(self, version: str, values: Sequence[Value], kind: str = "probe", **more: object) -> ModelConfig:
+    def save(
+        self,
+        version: str,
+        values: Sequence[Value],
+        kind: str = "probe",
+        tensors: Mapping[str, np.ndarray] | None = None,
+        **more: object,
+    ) -> ModelConfig:
         """A model on file, by what it predicts of every sample."""
         stated = {
             "version": version, "kind": kind, "label_type": self.snapshot.label_type, "classes": self.snapshot.classes,
@@ -56,7 +65,7 @@ class Scene:
         config = ModelConfig.model_validate(stated)
         rows = self.snapshot.rows
         said = pa.table([rows["sample_id"], rows["side"], [as_text(value) for value in values]], schema=PREDICTED)
-        save_model(self.root, config, {"weights": np.zeros((1, 1), np.float32)}, said)
+        save_model(self.root, config, tensors or {}, said)
         return config
 
     def promote(self, version: str) -> None:

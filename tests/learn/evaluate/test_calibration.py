@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tasks.labels.values import LabelType, Value
-from tasks.learn.evaluate.calibration import at_odds, calibration, expected_error, fitted_temperature, reliability
+from tasks.learn.evaluate.calibration import calibration, expected_error, fitted_temperature, reliability
 from tasks.learn.evaluate.kinds import answers
+from tasks.learn.models.file import ModelConfig
+from tasks.learn.models.predict import calibrated
 
 NAMES = ("a", "b", "c")
 
@@ -44,12 +46,16 @@ def test_fitted_temperature__few_labels_and_a_model_that_is_always_sure_tell_not
 
 
 @pytest.mark.parametrize("label_type", ["class", "multilabel"])
-def test_at_odds__a_value_is_calibrated_as_answers_are(label_type: LabelType) -> None:
+def test_calibrated__answers_are_calibrated_as_stored_values_are(label_type: LabelType) -> None:
+    config = ModelConfig(
+        version="m-1", kind="probe", label_type=label_type, classes=list(NAMES), ontology="things", ontology_version=1,
+        snapshot="s", snapshot_hash="", test_hash="", temperature=2.5,
+    )  # fmt: skip
     labels, values = said(0, 20, 1.0, label_type)
-    one = answers(label_type, NAMES, labels, [at_odds(value, label_type, 2.5) for value in values])
-    other = answers(label_type, NAMES, labels, values).calibrated(2.5)
-    assert one.certainty()[0] == pytest.approx(other.certainty()[0])
-    assert at_odds({"boxes": [{"score": 0.9}]}, "boxes", 2.0) == {"boxes": [{"score": pytest.approx(0.75)}]}
+    stored = answers(label_type, NAMES, labels, [calibrated(config, value) for value in values])
+    assert answers(label_type, NAMES, labels, values).calibrated(2.5).certainty()[0] == pytest.approx(
+        stored.certainty()[0]
+    )
 
 
 def test_reliability__is_confidence_against_what_happened() -> None:

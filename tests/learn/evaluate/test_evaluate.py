@@ -151,6 +151,25 @@ def test_comparison__a_champion_of_other_classes_is_asked_among_those_that_both_
     assert gate(scene, staged).result == "pass"
 
 
+def test_comparison__the_champion_is_asked_now_about_samples_that_it_was_not_asked_before(root: Root) -> None:
+    scene = clothing(root)
+    scene.train("m-1")
+    evaluate(scene, "m-1")
+    scene.promote("m-1")
+    scene.train("m-2", labels=np.random.default_rng(0).permutation(scene.label))
+    on_file = evaluate(scene, "m-2")[1]["comparison"]
+    uri = model_uri(root, "m-1", "predictions.parquet")
+    (rows,) = staging.read_all(root, [uri])
+    staging.write_rows(root, uri, rows.slice(150))
+    asked = evaluate(scene, "m-2")[1]["comparison"]
+    assert asked["champion_value"] == pytest.approx(on_file["champion_value"], abs=0.02)
+    root.storage.write(model_uri(root, "m-1", "model.safetensors"), b"")
+    staged, found = evaluate(scene, "m-2")
+    seen = int((scene.side[150:] == "test").sum())
+    assert staged.facts["note"] == f"Compared on {seen} of 120 samples."
+    assert found["comparison"]["high"] < 0
+
+
 def test_gate__samples_without_a_prediction_hold(root: Root) -> None:
     scene = clothing(root)
     values: list[dict[str, Any]] = [{"class": NAMES[code]} for code in scene.label]
