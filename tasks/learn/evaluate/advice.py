@@ -67,7 +67,8 @@ def check_labels(suspects: int, classes: Sequence[str], confusion: Codes | None)
     """Labels that look wrong, and pairs of classes that are taken for each other."""
     advice = []
     if suspects:
-        words = f"Look at {suspects} labels that the model is sure are wrong: `winnow labels suspects` lists them."
+        some = "1 label" if suspects == 1 else f"{suspects} labels"
+        words = f"Look at {some} that the model is sure to be wrong: `winnow labels suspects` lists them."
         advice.append({"what": "check_labels", "about": "labels", "words": words})
     if confusion is None:
         return advice

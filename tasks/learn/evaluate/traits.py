@@ -21,7 +21,6 @@ QUARTERS = ("lowest", "low", "high", "highest")
 MANY = 12
 """Different numbers, above which they are told apart by quarters."""
 
-
 _COLUMNS = """
     SELECT s.* EXCLUDE (thumbnail, phash, ringhash) FROM wanted w LEFT JOIN samples s ON s.sample_id = w.sample_id
     ORDER BY w.place"""
