@@ -1,6 +1,8 @@
 """Roots to learn in, written straight into their tables: pictures whose colour is their class, vectors, a snapshot."""
 
+import functools
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +36,7 @@ def made_root(place: Path, count: int, label_type: LabelType = "class", checkpoi
         checkpoint: weights of the backbone that the root has, by its name before the first dot.
     """
     root = open_root(place, create=True)
+    root.storage.write(root.at("mlflow", "mlflow.db"), _empty_mlflow())
     draw = np.random.default_rng(0)
     codes = [number % len(CLASSES) for number in range(count)]
     ids = [f"s-{number:03d}" for number in range(count)]
@@ -91,6 +94,18 @@ def likeliest(value: str) -> str:
     """The class that a stored prediction finds likeliest."""
     shares: dict[str, float] = json.loads(value)["probabilities"]
     return max(shares, key=lambda name: shares[name])
+
+
+@functools.cache
+def _empty_mlflow() -> bytes:
+    """A database of MLflow as it is before the first run: what takes it many seconds to make for each root."""
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "mlflow.db")
+        MlflowClient(f"sqlite:///{place}", f"sqlite:///{place}").search_registered_models()
+        MlflowClient(f"sqlite:///{place}").search_experiments()
+        return place.read_bytes()
 
 
 def _insert_vectors(root: Root, ids: list[str], codes: list[int], draw: np.random.Generator) -> None:

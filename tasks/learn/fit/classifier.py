@@ -18,11 +18,11 @@ from tasks.learn.fit.augment import Shown, changes, loaded
 from tasks.learn.fit.draws import Draw, draws_of
 from tasks.learn.fit.examples import Examples
 from tasks.learn.fit.fitted import Trained, plain
-from tasks.learn.fit.pixels import copy_pictures, forget_pictures
+from tasks.learn.fit.pixels import copy_pictures
 from tasks.learn.fit.probe import fit_line
 from tasks.learn.fit.settings import FitSettings
 from tasks.learn.fit.start import start_of
-from tasks.learn.fit.train import Course, finish, train
+from tasks.learn.fit.train import Course, train
 from tasks.learn.models.look import seen_logits
 from tasks.learn.models.networks import Network, classifier, keep_statistics
 from tasks.learn.models.shares import as_values, shares_of
@@ -62,12 +62,9 @@ def fit_classifier(examples: Examples, *, root: Root, version: str, settings: Le
         "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std)
     }  # fmt: skip
     notes = [_best_words(curves)]
-    trained = Trained(
+    return Trained(
         plain(best), about, dict(zip(examples.ids, values, strict=True)), len(examples.rows("train")), curves, notes
     )
-    finish(root, version)
-    forget_pictures(root, examples.snapshot.name)
-    return trained
 
 
 @dataclass(frozen=True)

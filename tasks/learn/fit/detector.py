@@ -14,9 +14,9 @@ from tasks.learn.fit.augment import loaded, seed_all
 from tasks.learn.fit.draws import Draw, batches_of, draws_of
 from tasks.learn.fit.examples import Examples
 from tasks.learn.fit.fitted import Trained, plain
-from tasks.learn.fit.pixels import Pictures, copy_pictures, forget_pictures
+from tasks.learn.fit.pixels import Pictures, copy_pictures
 from tasks.learn.fit.start import start_of
-from tasks.learn.fit.train import Course, finish, train
+from tasks.learn.fit.train import Course, train
 from tasks.learn.models.look import BATCH, as_boxes, detections
 from tasks.learn.models.networks import detector, keep_statistics
 from tasks.learn.settings import LearnSettings
@@ -47,10 +47,7 @@ def fit_detector(examples: Examples, *, root: Root, version: str, settings: Lear
     about = {
         "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std)
     }  # fmt: skip
-    trained = Trained(plain(best), about, values, len(examples.rows("train")), curves)
-    finish(root, version)
-    forget_pictures(root, examples.snapshot.name)
-    return trained
+    return Trained(plain(best), about, values, len(examples.rows("train")), curves)
 
 
 @dataclass

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from tasks.labels.snapshot import Snapshot, read_snapshot
+from tasks.learn.fit.checkpoint import forget_checkpoint
 from tasks.learn.fit.examples import Examples, examples_of
 from tasks.learn.fit.fitted import Fitted, Trained
+from tasks.learn.fit.pixels import forget_pictures
 from tasks.learn.models.file import PREDICTED, ModelConfig, has_model, read_config, save_model
 from tasks.learn.models.vectors import recorded_backbone
 from tasks.learn.settings import LearnSettings
@@ -50,6 +52,8 @@ def fit_model(root: str, snapshot: str, settings: LearnSettings) -> Fitted:
         trained = _trainer(opened, kind, version, settings)(examples_of(taken))
         seconds = round(time.monotonic() - started, 3)
         _save(opened, taken, kind, version, settings, trained, seconds)
+        forget_pictures(opened, snapshot)
+    forget_checkpoint(opened, version)
     config = read_config(opened, version)
     notes = track_fit(opened, config, settings)
     fitted = config.settings["fitted"]

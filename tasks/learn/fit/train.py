@@ -13,7 +13,6 @@ import numpy as np
 from tasks.learn.fit.augment import seed_all
 from tasks.learn.fit.checkpoint import (
     below,
-    forget_checkpoint,
     optimizer_tensors,
     read_checkpoint,
     restore_optimizer,
@@ -90,11 +89,6 @@ def train(
             save_checkpoint(root, version, tensors, told)
             advance("fit", 1)
     return state.best, state.curves
-
-
-def finish(root: Root, version: str) -> None:
-    """Remove what only a training that goes on needs."""
-    forget_checkpoint(root, version)
 
 
 def _one_epoch(

@@ -66,14 +66,22 @@ def log_fit(root: Root, config: ModelConfig, place: str) -> str:
     return run_id
 
 
-def log_evaluation(place: str, run_id: str, evaluation: dict[str, Any]) -> None:
-    """Add metrics with their intervals, the whole evaluation, and the confusion matrix as a figure."""
+def log_evaluation(place: str, run_id: str, evaluation: dict[str, Any], config: str) -> None:
+    """Add metrics with their intervals, the whole evaluation, the confusion matrix as a figure, and the temperature.
+
+    Args:
+        place: of MLflow.
+        run_id: of the model.
+        evaluation: what was found.
+        config: model.json as it is by now, with its temperature.
+    """
     with _client(place) as client:
         for name, figures in evaluation["metrics"].items():
             for bound, value in figures.items():
                 if value is not None:
                     key = f"test_{name}" if bound == "value" else f"test_{name}_{bound}"
                     client.log_metric(run_id, _key(key), value)
+        client.log_text(run_id, config, "model/model.json")
         client.log_dict(run_id, evaluation, "evaluation.json")
         if evaluation.get("confusion"):
             client.log_figure(run_id, _confusion(evaluation["confusion"]), "confusion.png")

@@ -45,7 +45,8 @@ def log_evaluation(root: Root, version: str, evaluation: dict[str, Any]) -> None
     """Add to the run of a model how good it is, if it is tracked. Raises UsageError if MLflow is away."""
     tracked = _tracked(root, version)
     if tracked:
-        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation)
+        config = root.storage.read(model_uri(root, version, "model.json"))
+        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation, config.decode())
 
 
 def set_alias(root: Root, version: str, alias: str, settings: LearnSettings) -> None:
