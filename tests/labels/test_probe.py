@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tasks.labels.probe import fit_probe, temperature_of
+from tasks.labels.probe import fit_probe, probe_and_unseen, temperature_of
 
 DRAW = np.random.default_rng(0)
 
@@ -54,3 +54,13 @@ def test_temperature_of__brings_probabilities_to_what_happens() -> None:
 def _softmax(logits: np.ndarray) -> np.ndarray:
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def test_probe_and_unseen__says_of_each_sample_what_a_probe_without_it_does() -> None:
+    vectors, _ = cloud(60, 200, 2, 50.0)
+    chance = np.random.default_rng(2).integers(0, 2, 60)
+    probe, unseen = probe_and_unseen(vectors, chance, 2)
+    assert unseen is not None
+    assert (probe.probabilities(vectors).argmax(axis=1) == chance).mean() > 0.9
+    assert (unseen.argmax(axis=1) == chance).mean() < 0.75
+    assert probe_and_unseen(vectors[:3], np.array([0, 0, 1]), 2)[1] is None
