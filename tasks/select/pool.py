@@ -117,8 +117,9 @@ _POOL = f"""
 
 _BEFORE = f"""
     SELECT {_COLUMNS}, l.value AS label, l.ontology FROM samples k {_PREDICTED}
-    LEFT JOIN (SELECT sample_id, arg_max(value, created_at) AS value, arg_max(ontology, created_at) AS ontology
-               FROM labels GROUP BY sample_id) l ON l.sample_id = k.sample_id
+    LEFT JOIN (SELECT sample_id, value, ontology FROM labels QUALIFY row_number() OVER (
+                   PARTITION BY sample_id ORDER BY created_at DESC NULLS LAST, annotation_id) = 1) l
+    ON l.sample_id = k.sample_id
     WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)
       AND k.sample_id IN (SELECT sample_id FROM selections UNION SELECT sample_id FROM labels)
     ORDER BY k.sample_id"""

@@ -26,7 +26,7 @@ def measured(_place: Path) -> Iterator[Result]:
         product = seconds_of(lambda: vectors @ vectors[:PICKS].T)
         yield _beside("diversity x typicality", seconds_of(lambda: _diverse_and_typical(vectors)), product, 40)
         covering = seconds_of(lambda: pick_greedily([Term(Covering(vectors, vectors[:0]))], POOL, PICKS))
-        yield _beside("coverage", covering, product, 60)
+        yield _beside("coverage", covering, product, 80)
 
 
 def _diversity(vectors: np.ndarray) -> Result:

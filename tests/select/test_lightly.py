@@ -1,5 +1,6 @@
 """Configurations of LightlyOne: each part by its counterpart, or refused by its name."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from flows.options import settings_from
 from tasks.select.lightly import from_lightly
+from tasks.select.settings import SelectSettings
 from tasks.store.errors import UsageError
 
 EMBEDDINGS = {"type": "EMBEDDINGS"}
@@ -81,12 +83,12 @@ RANGE = {"min_sum": 3, "max_sum": 5}
             {"balance": {"column": "metadata.weather", "distribution": "uniform"}},
         ),
     ],
-)  # fmt: skip
-def test_from_lightly__each_strategy_and_input(told: Any, asked: Any, expected: Any, tmp_path: Path) -> None:
+)
+def test_from_lightly__each_strategy_and_input(told: Any, asked: Any, expected: Any) -> None:
     diverse = {"input": EMBEDDINGS, "strategy": {"type": "DIVERSITY"}}
-    config = {"n_samples": 50, "strategies": [{"input": told, "strategy": asked}, diverse]}
-    found = from_lightly(config)
+    found = from_lightly({"n_samples": 50, "strategies": [{"input": told, "strategy": asked}, diverse]})
     assert found == {"budget": 50, "strategies": [expected, {"diversity": {}}]}
+    assert SelectSettings.model_validate(found).picks_of(1000) == 50
 
 
 @pytest.mark.parametrize(
@@ -94,11 +96,9 @@ def test_from_lightly__each_strategy_and_input(told: Any, asked: Any, expected: 
     [({"nSamples": 7}, 7), ({"n_samples": -1}, -1), ({"proportion_samples": 0.25}, "25%"), ({}, -1)],
 )
 def test_from_lightly__how_many(size: dict[str, Any], budget: int | str, tmp_path: Path) -> None:
-    text = (
-        '{"selectionConfig": {%s "strategies": [{"input": {"type": "EMBEDDINGS"}, "strategy": {"type": "DIVERSITY"}}]}}'
-    )
+    diverse = {"input": EMBEDDINGS, "strategy": {"type": "DIVERSITY"}}
     place = tmp_path / "lightly.json"
-    place.write_text(text % "".join(f'"{name}": {value}, ' for name, value in size.items()))
+    place.write_text(json.dumps({"selectionConfig": {**size, "strategies": [diverse]}}))
     settings = settings_from(None, None, from_lightly=str(place), root=str(tmp_path / "root"))
     assert settings.select.budget == budget
     assert settings_from(None, None, from_lightly=str(place), budget="3").select.budget == 3

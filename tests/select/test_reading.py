@@ -1,0 +1,115 @@
+"""What strategies read of a root: predictions and whose, labels, named samples; and what a selection tells."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.labels.values import as_text
+from tasks.select.model import predicting_model
+from tasks.select.pick import MODEL_CHOICE, commit_selection, pick_samples, wanted_selection
+from tasks.select.pool import Wants, read_pool
+from tasks.select.settings import SelectSettings
+from tasks.select.tag import put_tag
+from tasks.store import choices, tables
+from tasks.store.errors import UsageError
+from tasks.store.log import STAGES, Event, read_log, record
+from tasks.store.root import Root
+from tasks.store.schema import ANNOTATIONS, PREDICTIONS, SAMPLES, embeddings
+
+TABLE = embeddings("made", 4)
+IDS = [f"s-{number}" for number in range(8)]
+
+
+def insert(root: Root, table: Any, **columns: list[Any]) -> None:
+    count = len(next(iter(columns.values())))
+    rows = {field.name: pa.nulls(count, field.type) for field in table.schema}
+    rows |= {name: pa.array(values, table.schema.field(name).type) for name, values in columns.items()}
+    tables.insert(root, table, pa.table(rows, schema=table.schema))
+
+
+@pytest.fixture
+def predict(root: Root) -> Callable[[str], None]:
+    """A root with eight embedded samples, of which s-0 is labelled; puts a model's predictions in."""
+    insert(root, SAMPLES, sample_id=IDS, batch_id=["b"] * 8, metadata=["{}"] * 8)
+    vectors = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float16)
+    insert(root, TABLE, sample_id=IDS, vector=[*vectors], model=["made"] * 8, batch_id=["b"] * 8)
+    events = [("planned", "ingest"), *(("committed", stage) for stage in STAGES)]
+    for event, stage in events:
+        record(root, lambda _log, event=event, stage=stage: Event("b", event, stage, "made", {}, ""))
+    choices.settle(root, MODEL_CHOICE, lambda: {"name": "made", "table": TABLE.name})
+    label = {"annotation_id": ["a"], "value": [as_text({"class": "cat"})], "ontology": ["pets"], "origin": ["human"]}
+    insert(root, ANNOTATIONS, sample_id=IDS[:1], **label)
+
+    def put(model: str) -> None:
+        insert(
+            root,
+            PREDICTIONS,
+            prediction_id=[f"{model}-{name}" for name in IDS],
+            sample_id=IDS,
+            model_version=[model] * 8,
+            value=[as_text({"probabilities": {"cat": 0.9 - 0.1 * place}}) for place in range(8)],
+            margin=[0.1 * place for place in range(8)],
+        )
+
+    return put
+
+
+UNSURE = SelectSettings.model_validate({"budget": 2, "strategies": [{"weights": {"column": "predictions.margin"}}]})
+
+
+def test_read_pool__has_predictions_labels_and_named_samples(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    put_tag(root, "odd", ["s-1", "s-3"])
+    queries = (("tag", "odd"), ("selection", "none"), ("samples", "s-0", "s-9"))
+    pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries))
+    assert pool.ids == IDS[1:]
+    assert pool.columns["margin"].to_pylist() == pytest.approx([0.1 * place for place in range(1, 8)])
+    assert pool.before["label"].to_pylist() == ['{"class":"cat"}']
+    assert (len(pool.before), len(pool.chosen)) == (1, 1)
+    assert [len(pool.queries[query]) for query in queries] == [2, 0, 1]
+    assert pool.queries["tag", "odd"][0] == pytest.approx(pool.vectors[0])
+    assert read_pool(root, TABLE.name, "made").columns["prediction"].null_count == 7
+
+
+def test_predicting_model__is_the_named_or_the_only_one(root: Root, predict: Callable[[str], None]) -> None:
+    plain = SelectSettings()
+    assert predicting_model(root, read_log(root), plain) is None
+    with pytest.raises(UsageError, match="there are none"):
+        predicting_model(root, read_log(root), UNSURE)
+    predict("m-1")
+    assert predicting_model(root, read_log(root), UNSURE) == "m-1"
+    predict("m-2")
+    with pytest.raises(UsageError, match="say whose"):
+        predicting_model(root, read_log(root), UNSURE)
+    assert predicting_model(root, read_log(root), UNSURE.model_copy(update={"model": "m-2"})) == "m-2"
+    with pytest.raises(UsageError, match="no predictions of 'm-3'; of: m-1, m-2"):
+        predicting_model(root, read_log(root), UNSURE.model_copy(update={"model": "m-3"}))
+
+
+def test_predicting_model__the_champion_comes_first(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    predict("m-2")
+    for event in ("planned", "committed"):
+        record(root, lambda _log, event=event: Event("m-2", event, "train", "s", {"ontology": "pets"}, ""))
+    assert predicting_model(root, read_log(root), UNSURE) == "m-2"
+
+
+def test_select__tells_what_was_asked_reached_and_gave_out(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    asked = {"weights": {"column": "predictions.margin", "max_sum": 1.4}}
+    settings = SelectSettings.model_validate({"budget": 5, "strategies": [asked]})
+    wanted = wanted_selection(root, settings)
+    staged = pick_samples(root.uri, str(wanted.name), wanted.most, settings)
+    again = pick_samples(root.uri, str(wanted.name), wanted.most, settings)
+    assert again == staged
+    counts = commit_selection(root.uri, str(wanted.name), staged)
+    assert counts["selected"] == 2
+    assert counts["asked"] == [asked]
+    assert counts["reached"] == {"weights predictions.margin": {"sum": pytest.approx(1.3)}}
+    assert counts["stopped"] == "weights predictions.margin: the sum would exceed 1.4"
+    assert wanted_selection(root, settings).name is None
+    predict("m-2")
+    assert wanted_selection(root, settings.model_copy(update={"model": "m-2"})).name == "selection-2"
