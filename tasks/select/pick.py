@@ -118,7 +118,7 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings, asid
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
-    pool, budget = pool.where(~apart.mask), budget - len(apart.ids)
+    pool, budget = pool.where(~apart.mask).forgetting(apart.before), budget - len(apart.ids)
     rests_on = [settings.dumped(), pool.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)

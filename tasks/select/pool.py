@@ -66,6 +66,10 @@ class Pool:
         """The samples for which the mask is true; what was chosen stays."""
         return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask])
 
+    def forgetting(self, mask: NDArray[np.bool_]) -> "Pool":
+        """Without those that were chosen before for which the mask is true."""
+        return replace(self, before=self.before.filter(pa.array(~mask)), chosen=self.chosen[~mask])
+
 
 @dataclass(frozen=True)
 class Pick:

@@ -41,10 +41,17 @@ NOTHING = SetAside()
 
 @dataclass(frozen=True)
 class Apart:
-    """What of a pool is set aside: `mask` (n,) over its samples, and the ids of those to be labelled now."""
+    """What of a pool is set aside.
+
+    Attributes:
+        mask: (n,) of its samples.
+        ids: those of them to be labelled now.
+        before: (m,) of what was chosen before: nothing is trained on it, so it neither covers nor tells anything.
+    """
 
     mask: NDArray[np.bool_]
     ids: list[str]
+    before: NDArray[np.bool_]
 
 
 def set_apart(root: Root, pool: Pool, aside: SetAside, budget: int, filters: Sequence[object]) -> Apart:
@@ -61,13 +68,10 @@ def set_apart(root: Root, pool: Pool, aside: SetAside, budget: int, filters: Seq
         filters: of the selection.
     """
     if aside.test_share == 0 or not len(pool):
-        return Apart(np.zeros(len(pool), bool), [])
+        return Apart(np.zeros(len(pool), bool), [], np.zeros(len(pool.before), bool))
     share = settle_share(root, aside.test_share)
     known = groups_of(root, aside.group_by)
-    places = pc.index_in(pool.columns["sample_id"], value_set=known["sample_id"].combine_chunks())
-    groups: list[str] = known["group"].take(places).to_pylist()
-    is_drawn = {group: drawn(group, share, "test") for group in set(groups)}
-    mask = np.array([is_drawn[group] for group in groups], bool)
+    groups, mask = _drawn(known, pool.columns, share)
     asked = mask.copy()
     for tags in filters:
         asked &= tags.keep(pool) if isinstance(tags, Tags) else True
@@ -76,7 +80,16 @@ def set_apart(root: Root, pool: Pool, aside: SetAside, budget: int, filters: Seq
     for row, sample in zip(np.flatnonzero(asked).tolist(), np.array(pool.ids)[asked].tolist(), strict=True):
         queue.append((turns[groups[row]], place_of(groups[row], "test"), sample))
         turns[groups[row]] += 1
-    return Apart(mask, [sample for *_, sample in sorted(queue)[: int(budget * aside.budget_share)]])
+    now = [sample for *_, sample in sorted(queue)[: int(budget * aside.budget_share)]]
+    return Apart(mask, now, _drawn(known, pool.before, share)[1])
+
+
+def _drawn(known: pa.Table, rows: pa.Table, share: float) -> tuple[list[str], NDArray[np.bool_]]:
+    """The group of each row, and whether it is drawn for testing."""
+    places = pc.index_in(rows["sample_id"], value_set=known["sample_id"].combine_chunks())
+    groups: list[str] = known["group"].take(places).to_pylist()
+    is_drawn = {group: drawn(group, share, "test") for group in set(groups)}
+    return groups, np.array([is_drawn[group] for group in groups], bool)
 
 
 def put_first(picks: pa.Table, first: pa.Table) -> pa.Table:

@@ -60,3 +60,15 @@ def test_select__of_a_recording_one_frame_after_the_other_groups(root: Root) -> 
     assert len(found.ids) == 11
     assert len([one for one in found.ids if one < "20"]) == 2
     assert "25" not in found.ids
+
+
+def test_select__what_is_set_aside_and_labelled_tells_strategies_nothing(root: Root) -> None:
+    ids = [f"{number:02d}" for number in range(30)]
+    with_samples(root, [{"sample_id": one} for one in ids])
+    before = pa.table({"sample_id": ids[10:]})
+    pool = Pool(pa.table({"sample_id": ids[:10], "tags": [[]] * 10}), NONE, np.eye(20, dtype=np.float32), before)
+    found = set_apart(root, pool, SetAside(0.5, 0.5), 5, [])
+    assert found.before.tolist() == [drawn(one, 0.5, "test") for one in ids[10:]]
+    left = pool.forgetting(found.before)
+    assert 0 < len(left.before) == len(left.chosen) < 20
+    assert (left.chosen.argmax(axis=1) == np.flatnonzero(~found.before)).all()
