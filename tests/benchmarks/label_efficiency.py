@@ -192,15 +192,13 @@ def _kept_of(place: Path, files: list[str]) -> list[int]:
 
 
 def _long_tail(truth: np.ndarray, seed: int) -> np.ndarray:
-    """Rows of which each class is rarer than the one before, the last one TAIL times rarer than the first."""
+    """Rows of which each class is rarer than the next larger one, the last TAIL times rarer than the first."""
     chance = np.random.default_rng(seed)
-    codes = chance.permutation(np.unique(truth))
-    most = int(np.bincount(truth).min())
+    counts = np.bincount(truth)
     drawn = []
-    for place, code in enumerate(codes):
-        members = chance.permutation(np.flatnonzero(truth == code))
-        size = max(2, round(len(members) if place == 0 else 2 * most * TAIL ** (-place / (len(codes) - 1))))
-        drawn.append(members[:size])
+    for place, code in enumerate(np.argsort(-counts, kind="stable")):
+        size = round(int(counts.max()) * TAIL ** (-place / (len(counts) - 1)))
+        drawn.append(chance.permutation(np.flatnonzero(truth == code))[:size])
     return np.concatenate(drawn)
 
 
