@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCK ?= requirements-dev.txt
 SOURCE ?= winnow-example
 ROOT ?= winnow-root
-BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),60,500)
-ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv --set learn.test_share=0.2)
+BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),80,500)
+ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv --set learn.test_share=0.2 --set learn.min_labels=40)
 ROUNDS := $(if $(filter winnow-example,$(SOURCE)),1 2,1)
 BIN := .venv/bin
 READY := .venv/ready-$(LOCK)

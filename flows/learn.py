@@ -14,7 +14,7 @@ from tasks.learn.due import champion_to_predict, snapshot_to_train
 from tasks.learn.evaluate.evaluate import evaluate_model
 from tasks.learn.fit.fit import fit_model
 from tasks.learn.models.pool import predict_pool
-from tasks.learn.models.promote import promote_model, refuse_model
+from tasks.learn.models.promote import promote_model, refuse_model, tell_registry
 from tasks.store.root import WAITING, locked, open_root
 
 LEARNING = "Another run is training in this root; waiting for it."
@@ -37,6 +37,7 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True) -> 
     root = open_root(settings.root_uri)
     with locked(root, LEARNING, ".lock-learn"):
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
+        tell_registry(root, settings.learn)
         with locked(root, WAITING):
             freeze(run, name)
         snapshot = snapshot_to_train(root)
@@ -69,6 +70,7 @@ def train(run: Run, snapshot: str) -> None:
                 run.summary.held.append(version)
             else:
                 refuse_model(run.root, version, verdict.why, settings)
+                run.count({"refused": 1})
                 run.hint(f"{version} is refused, the champion stays: {verdict.why}.")
 
 

@@ -73,6 +73,7 @@ class Outcome:
             "embedded": counts["embedded"],
             "selected": counts["selected"],
             "labels": {name: counts[name] for name in ("answers", "consensus", "suspects", "deleted", "troubles")},
+            "models": {name: counts[name] for name in ("promoted", "refused", "predicted")},
             "gates": {result: results[result] for result in ("pass", "warn", "hold")},
             "verdicts": [
                 {"subject": one.subject, "transition": one.transition, "result": one.result, "why": one.why}

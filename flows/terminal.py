@@ -145,6 +145,11 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
     labels = told["labels"]
     if labels["answers"]:
         table.add_row("labels", f"{labels['answers']:,}", f"{labels['suspects']:,} doubtful")
+    for name in ("promoted", "refused"):
+        if told["models"][name]:
+            table.add_row(name, f"{told['models'][name]:,}", "model")
+    if told["models"]["predicted"]:
+        table.add_row("predicted", f"{told['models']['predicted']:,}")
     if table.row_count:
         console.print(table)
     if told["verdicts"]:
@@ -177,6 +182,8 @@ def _next(told: dict[str, Any]) -> str:
     if told["held"]:
         first = told["held"][0]
         return f'winnow release {first} --note "..." (or discard)'
+    if told["models"]["promoted"] or told["models"]["refused"]:
+        return "open the report: how good the model is, where it fails, and what it needs"
     if told["labels"]["answers"]:
         return "open the report: labels, and those that are doubtful"
     if told["selected"]:

@@ -101,6 +101,7 @@ def _client(place: str) -> Iterator[Any]:
     if place.startswith("sqlite"):
         Path(place.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
