@@ -48,7 +48,7 @@ def fit_classifier(examples: Examples, *, root: Root, version: str, settings: Le
     kinds = len(examples.snapshot.classes)
     network = classifier(start.architecture, settings.fit.side, kinds, start.weights)
     network.module.to(best_device(), memory_format=torch.channels_last)
-    pictures = copy_pictures(root, examples.snapshot.name, examples.ids, _stored_side(network), whole=False)
+    pictures = copy_pictures(root, examples.snapshot.name, examples.ids, network.around, whole=False)
     with pictures.folder:
         seen = _Seen(network, pictures.open(), examples)
         if start.weights is not None:
@@ -78,18 +78,11 @@ class _Seen:
     def logits(self, rows: NDArray[np.int64], module: Any) -> NDArray[np.float32]:
         """What a module says of some examples, one batch after the other."""
         module.eval()
-        margin = (self.squares.shape[1] - self.network.side) // 2
-        middle = slice(margin, margin + self.network.side)
         parts = [
-            seen_logits(self.network, self.squares[rows[at : at + AT_ONCE]][:, middle, middle], module)
+            seen_logits(self.network, self.network.middle(self.squares[rows[at : at + AT_ONCE]]), module)
             for at in range(0, len(rows), AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self.examples.there.shape[1]), np.float32)
-
-
-def _stored_side(network: Network) -> int:
-    """The square whose middle the network sees: crops to train on reach beyond that middle."""
-    return max(network.side, round(network.side / network.crop))
 
 
 def _start_from_probe(seen: _Seen) -> None:

@@ -124,11 +124,13 @@ def _squares(
 ) -> Iterator[tuple[list[str], Squares, list[dict[str, Any]]]]:
     """Some ids at a time, their squares, and their widths and heights."""
     table = tables.open_table(root, "samples")
-    side = network.side
     for start in range(0, len(samples), BATCH):
         rows = tables.lookup(table, "sample_id", samples[start : start + BATCH], ["thumbnail", "width", "height"])
         if not len(rows):
             continue
         pictures = [decode_thumbnail(jpeg) for jpeg in rows["thumbnail"].to_pylist()]
-        squares = [letterboxed(one, side)[0] if whole else central_square(one, side, network.crop) for one in pictures]
-        yield rows["sample_id"].to_pylist(), np.stack(squares), rows.select(["width", "height"]).to_pylist()
+        if whole:
+            squares = np.stack([letterboxed(one, network.side)[0] for one in pictures])
+        else:
+            squares = network.middle(np.stack([central_square(one, network.around, 1.0) for one in pictures]))
+        yield rows["sample_id"].to_pylist(), squares, rows.select(["width", "height"]).to_pylist()

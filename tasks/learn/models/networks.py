@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks.image.accelerator import in_half
 from tasks.image.weights import Weights, fill
 from tasks.store.errors import UsageError
@@ -37,6 +40,16 @@ class Network:
     crop: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @property
+    def around(self) -> int:
+        """Side of the square whose middle the network sees: crops to train on reach beyond that middle."""
+        return max(self.side, round(self.side / self.crop))
+
+    def middle(self, squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the network sees of squares (n, around, around, 3)."""
+        margin = (squares.shape[1] - self.side) // 2
+        return squares[:, margin : margin + self.side, margin : margin + self.side]
 
 
 def classifier(architecture: str, side: int | None, classes: int, weights: Weights | None = None) -> Network:
