@@ -25,7 +25,7 @@ from tests.learn.made import made_root
 
 CLASSIFIER = {"fit": {"method": "finetune", "side": 64, "epochs": 3, "batch": 16, "patience": 3}}
 DETECTOR = {
-    "fit": {"architecture": SMALL, "pretrained": False, "side": 96, "epochs": 3, "batch": 8, "patience": 3}
+    "fit": {"architecture": SMALL, "pretrained": False, "side": 96, "epochs": 2, "batch": 8, "patience": 3}
 }  # fmt: skip
 
 _TRAIN = "import sys, json; from tasks.learn.fit.fit import fit_model; from tasks.learn.settings import LearnSettings; "
