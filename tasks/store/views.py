@@ -132,9 +132,9 @@ def connect(root: Root, *, staged: Mapping[str, pa.Table] | None = None, **extra
         ["SELECT '' AS sample_id, '' AS model, '' AS batch_id WHERE false"]
         + [f"SELECT * FROM {place}" for name, place in hidden.items() if name.startswith("embeddings_")]
     )
-    for name in (*_DEFINITIONS, *TABLES):
+    for name in dict.fromkeys((*_DEFINITIONS, *TABLES)):
         select = _DEFINITIONS.get(name, f"SELECT * FROM {{{name}}}").format(**hidden)
-        connection.execute(f"CREATE VIEW IF NOT EXISTS {name} AS {select}")
+        connection.execute(f"CREATE VIEW {name} AS {select}")
     for name, rows in extra.items():
         connection.register(name, rows)
     connection.execute("SET enable_external_access = false")

@@ -125,6 +125,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def reported(server: str) -> Iterator[None]:
+    """Flows that run in this process are reported to the server, instead of one that each process would start."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogHandler
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: server}):
+        yield
+        APILogHandler().flush()  # both would be sent after the server is gone
+        EventsWorker.drain_all(timeout=5)
+
+
+@pytest.fixture
 def winnow(server: str, tmp_path: Path) -> Command:
     """Run `winnow` with arguments, in a folder of its own, against the server."""
 

@@ -166,6 +166,16 @@ def test_without_a_server_prefect_starts_one_of_its_own(maker: Maker, tmp_path: 
     assert told["run_id"]
 
 
+def test_wrong_weights__exit_2_and_the_rest_is_kept(winnow: Command, maker: Maker, tmp_path: Path) -> None:
+    maker.photographs(3)
+    (tmp_path / "resnet18.safetensors").write_bytes(b"junk")
+    done = winnow("run", maker.folder, "--root", "root", "--checkpoint", "resnet18.safetensors")
+    assert done.code == 2
+    assert "is no safetensors file" in done.err
+    assert "Traceback" not in done.err
+    assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 3
+
+
 def test_a_server_that_is_away__exit_1_in_plain_words(winnow: Command, maker: Maker) -> None:
     maker.photographs(1)
     done = winnow("run", maker.folder, "--root", "root", PREFECT_API_URL="http://127.0.0.1:9/api")

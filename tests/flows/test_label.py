@@ -76,6 +76,7 @@ def test_what_was_picked_is_labelled_reviewed_and_leaves_the_queue(settings: Set
     assert versions(settings) == before
 
 
+@pytest.mark.usefixtures("reported")
 def test_the_whole_loop_goes_round_and_is_quiet_when_nothing_is_new(settings: Settings) -> None:
     first = run(settings, report=False).as_json()
     assert (first["selected"], first["labels"]["answers"]) == (0, 20)

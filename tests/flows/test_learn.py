@@ -105,6 +105,7 @@ def test_a_person_may_have_to_approve_a_model(settings: Settings, tmp_path: Path
     assert champion(settings).batch_id == held
 
 
+@pytest.mark.usefixtures("reported")
 def test_the_whole_loop_learns_and_is_quiet_when_nothing_is_new(settings: Settings, tmp_path: Path) -> None:
     bring_in(settings, tmp_path, 60)
     first = run(settings, report=False)
@@ -115,6 +116,7 @@ def test_the_whole_loop_learns_and_is_quiet_when_nothing_is_new(settings: Settin
     assert versions(settings) == before
 
 
+@pytest.mark.usefixtures("reported")
 def test_too_few_labels_are_no_reason_to_stop_a_run(settings: Settings, tmp_path: Path) -> None:
     bring_in(settings, tmp_path, 10)
     run(settings, report=False)

@@ -6,9 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tests.flows.servers import Command
 from tests.made import Maker
-from tests.pipeline import curate, settings_for
 
 
 @pytest.mark.parametrize(
@@ -79,13 +77,3 @@ def test_mistakes__exit_2_one_sentence_nothing_written(
     after = [path for path in tmp_path.rglob("*") if "winnow-root" not in path.parts and path.name != ".lock"]
     assert sorted(after) == before
     assert not list((tmp_path / "winnow-root").glob("tables/*"))
-
-
-def test_wrong_weights__exit_2_and_the_rest_is_kept(winnow: Command, maker: Maker, tmp_path: Path) -> None:
-    maker.photographs(3)
-    (tmp_path / "resnet18.safetensors").write_bytes(b"junk")
-    done = winnow("run", maker.folder, "--root", "root", "--checkpoint", "resnet18.safetensors")
-    assert done.code == 2
-    assert "is no safetensors file" in done.err
-    assert "Traceback" not in done.err
-    assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 3

@@ -1,5 +1,8 @@
 """Each of the four gates made to hold: nothing is committed, others overtake, a person settles it."""
 
+import functools
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +43,52 @@ def run(settings: Any) -> list[str]:
     return [*summary.held, *select(settings).held]
 
 
-@pytest.mark.parametrize("gate", TIGHT)
-def test_hold__commits_nothing_and_is_told(gate: str, maker: Maker, tmp_path: Path) -> None:
+Hold = Callable[[str], tuple[Any, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mess, for tests that add nothing to it."""
+    maker = Maker(tmp_path_factory.mktemp("mess") / "source")
     messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT[gate])
-    held = run(settings)
+    return maker.folder
+
+
+@pytest.fixture(scope="module")
+def held_once(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, list[str]]]:
+    """By gate, a root in which it holds the mess, and what it holds; made once."""
+
+    @functools.cache
+    def made(gate: str) -> tuple[Path, list[str]]:
+        root = tmp_path_factory.mktemp(gate) / "root"
+        return root, run(settings_for(source, root, **TIGHT[gate]))
+
+    return made
+
+
+@pytest.fixture
+def hold(source: Path, held_once: Callable[[str], tuple[Path, list[str]]], tmp_path: Path) -> Hold:
+    """By gate, settings of a root of its own in which it holds the mess, and what it holds."""
+
+    def copied(gate: str) -> tuple[Any, list[str]]:
+        root, held = held_once(gate)
+        shutil.copytree(root, tmp_path / "root")
+        return settings_for(source, tmp_path / "root", **TIGHT[gate]), held
+
+    return copied
+
+
+@pytest.fixture(scope="module")
+def calm(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What there is when no gate holds the mess."""
+    settings = settings_for(source, tmp_path_factory.mktemp("calm") / "root")
+    assert run(settings) == []
+    return content(settings)
+
+
+@pytest.mark.parametrize("gate", TIGHT)
+def test_hold__commits_nothing_and_is_told(gate: str, hold: Hold) -> None:
+    settings, held = hold(gate)
     assert len(held) == 1
     assert STAGES[gate] not in versions(settings)
     found = status(opened(settings), "")
@@ -70,15 +114,11 @@ def test_hold__again_doubles_nothing_and_others_go_through(gate: str, maker: Mak
 
 
 @pytest.mark.parametrize("gate", TIGHT)
-def test_release__commits_as_if_never_held(gate: str, maker: Maker, tmp_path: Path) -> None:
-    messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT[gate])
-    held = run(settings)[0]
-    release(opened(settings), held, "seen, fine")
+def test_release__commits_as_if_never_held(gate: str, hold: Hold, calm: dict[str, Any]) -> None:
+    settings, held = hold(gate)
+    release(opened(settings), held[0], "seen, fine")
     assert run(settings) == []
-    calm = settings_for(maker.folder, tmp_path / "calm")
-    run(calm)
-    assert content(settings) == content(calm)
+    assert content(settings) == calm
     events = rows(settings, 'SELECT event, note, "by" FROM batches WHERE event = $$released$$')
     assert events[0]["note"] == "seen, fine"
     assert events[0]["by"]
@@ -105,11 +145,9 @@ def test_release__near_copies_across_the_two_batches_are_found(maker: Maker, tmp
     assert doubled_keys(settings) == {}
 
 
-def test_discard__at_ingest_leaves_rejects_with_the_note(maker: Maker, tmp_path: Path) -> None:
-    messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT["ingested"])
-    held = run(settings)[0]
-    discard(opened(settings), held, "camera 7 was covered")
+def test_discard__at_ingest_leaves_rejects_with_the_note(hold: Hold) -> None:
+    settings, held = hold("ingested")
+    discard(opened(settings), held[0], "camera 7 was covered")
     assert run(settings) == []
     found = rows(settings, "SELECT outcome, reason, detail, count(*) AS n FROM objects GROUP BY ALL")
     assert found == [{"outcome": "reject", "reason": "discarded", "detail": "camera 7 was covered", "n": 12}]
@@ -117,33 +155,27 @@ def test_discard__at_ingest_leaves_rejects_with_the_note(maker: Maker, tmp_path:
 
 
 @pytest.mark.parametrize("gate", ["deduplicated", "embedded"])
-def test_discard__later_hides_the_samples(gate: str, maker: Maker, tmp_path: Path) -> None:
-    messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT[gate])
-    held = run(settings)[0]
-    discard(opened(settings), held, "no")
+def test_discard__later_hides_the_samples(gate: str, hold: Hold) -> None:
+    settings, held = hold(gate)
+    discard(opened(settings), held[0], "no")
     assert run(settings) == []
     for view in ("samples", "kept", "duplicates", "embeddings"):
         assert rows(settings, f"SELECT * FROM {view}") == []
     assert rows(settings, "SELECT DISTINCT outcome FROM objects") == [{"outcome": "reject"}]
 
 
-def test_discard__a_selection_leaves_the_pool_as_it_was(maker: Maker, tmp_path: Path) -> None:
-    messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT["selected"])
-    held = run(settings)[0]
-    discard(opened(settings), held, "no")
+def test_discard__a_selection_leaves_the_pool_as_it_was(hold: Hold) -> None:
+    settings, held = hold("selected")
+    discard(opened(settings), held[0], "no")
     assert run(settings) == []
     assert rows(settings, "SELECT * FROM selections") == []
 
 
-def test_held__is_judged_again_when_its_gate_changed(maker: Maker, tmp_path: Path) -> None:
-    messy(maker)
-    settings = settings_for(maker.folder, tmp_path / "root", **TIGHT["ingested"])
-    assert run(settings)
-    other = settings_for(maker.folder, tmp_path / "root", gates__deduplicated={"mode": "warn"}, **TIGHT["ingested"])
+def test_held__is_judged_again_when_its_gate_changed(hold: Hold, source: Path, tmp_path: Path) -> None:
+    settings, _ = hold("ingested")
+    other = settings_for(source, tmp_path / "root", gates__deduplicated={"mode": "warn"}, **TIGHT["ingested"])
     assert run(other)
-    assert run(settings_for(maker.folder, tmp_path / "root")) == []
+    assert run(settings_for(source, tmp_path / "root")) == []
     assert rows(settings, "SELECT count(*) AS n FROM samples") == [{"n": 11}]
 
 
