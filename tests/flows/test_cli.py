@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from tests.flows.servers import WINNOW, Command
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, settings_for, versions
@@ -24,6 +26,13 @@ def ask(server: str, path: str) -> list[dict[str, Any]]:
         return found
 
 
+def said(*arguments: str) -> str:
+    """What a command says that needs no process of its own to show it."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
     done = [winnow("--help") for _ in range(3)]
     assert min(one.cpu_s for one in done) < 0.7
@@ -31,7 +40,7 @@ def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
                     "discard", "promote", "retry", "recalibrate", "doctor", "metadata", "labels",
                     "predictions", "export"):  # fmt: skip
         assert command in done[0].out
-        assert "Example" in winnow(command, "--help").out, command
+        assert "Example" in said(command, "--help"), command
 
 
 def test_run__then_nothing_new_then_one_more(winnow: Command, server: str, maker: Maker, tmp_path: Path) -> None:
@@ -110,13 +119,13 @@ def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Pa
     curate(settings_for(maker.folder, tmp_path / "root"))
     count = "SELECT count(*) AS n FROM samples"
     assert json.loads(winnow("query", count, "--root", "root", "--format", "json").out) == [{"n": 5}]
-    assert winnow("query", count, "--root", "root", "--format", "csv").out == "n\n5\n"
-    assert "1 rows" in winnow("query", count, "--root", "root").out
+    assert said("query", count, "--root", "root", "--format", "csv") == "n\n5\n"
+    assert "1 rows" in said("query", count, "--root", "root")
     odd = "SELECT sum(2) AS a, 1.5 AS a, [sum(1)] AS b, 'x'::BLOB AS c, DATE '2026-05-31' AS d FROM (SELECT 1)"
-    told = {"a": 2, "a_1": 1.5, "b": [1], "c": "78", "d": "2026-05-31"}
-    assert json.loads(winnow("query", odd, "--root", "root", "--format", "json").out) == [told]
-    assert winnow("query", odd, "--root", "root", "--format", "csv").out.startswith("a,a_1,b,c,d\n2,1.5,")
-    described = winnow("query", "--root", "root").out
+    row = {"a": 2, "a_1": 1.5, "b": [1], "c": "78", "d": "2026-05-31"}
+    assert json.loads(said("query", odd, "--root", "root", "--format", "json")) == [row]
+    assert said("query", odd, "--root", "root", "--format", "csv").startswith("a,a_1,b,c,d\n2,1.5,")
+    described = said("query", "--root", "root")
     assert all(word in described for word in ("phash", "kept", "embeddings", "labels"))
     import pyarrow.parquet as pq
 
@@ -126,9 +135,9 @@ def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Pa
     ).stdout  # fmt: skip
     (tmp_path / "out.parquet").write_bytes(raw)
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 5
-    assert "5 samples would be tagged" in winnow("tag", "all", "--where", "true", "--dry-run", "--root", "root").out
-    assert "5 newly tagged" in winnow("tag", "all", "--where", "true", "--root", "root").out
-    page = winnow("report", "--root", "root").out.strip()
+    assert "5 samples would be tagged" in said("tag", "all", "--where", "true", "--dry-run", "--root", "root")
+    assert "5 newly tagged" in said("tag", "all", "--where", "true", "--root", "root")
+    page = said("report", "--root", "root").strip()
     assert Path(page).is_file()
     doctor = winnow("doctor", maker.folder, "--root", "root")
     assert doctor.code == 0, doctor.out
