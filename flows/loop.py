@@ -171,7 +171,7 @@ def _finished(
 ) -> Outcome:
     """Learn and report: neither keeps another run waiting."""
     if learns and settings.learn.enabled:
-        _learn(root, settings, outcome, None, rejudge)
+        _learn(root, settings, outcome, None, rejudge=rejudge, unasked=True)
     if report and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
     elif has_report(root):
@@ -203,9 +203,11 @@ def _label(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = Tru
         outcome.summaries.append(_summary(label(settings, rejudge, return_state=True)))
 
 
-def _learn(root: Root, settings: Settings, outcome: Outcome, name: str | None, rejudge: bool = True) -> None:
+def _learn(
+    root: Root, settings: Settings, outcome: Outcome, name: str | None, *, rejudge: bool = True, unasked: bool = False
+) -> None:
     held = held_snapshots(root, settings.gates if rejudge else None)
-    if name is not None or anything_to_learn(root, settings.learn, held):
+    if name is not None or anything_to_learn(root, settings.learn, held, unasked=unasked):
         from flows.learn import learn
 
         outcome.summaries.append(_summary(learn(settings, name, rejudge, return_state=True)))

@@ -5,21 +5,27 @@ from collections.abc import Collection
 from tasks.labels.champion import STAGE, champion_of
 from tasks.learn.models.pool import anything_to_predict
 from tasks.learn.settings import LearnSettings
+from tasks.learn.snapshots.labelled import NotYet, ontology_to_learn
 from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.store.log import Log, read_log
 from tasks.store.root import Root
 
 
-def anything_to_learn(root: Root, settings: LearnSettings, held: Collection[str] = ()) -> bool:
+def anything_to_learn(
+    root: Root, settings: LearnSettings, held: Collection[str] = (), *, unasked: bool = False
+) -> bool:
     """Whether a run of learn would do anything.
 
     Args:
         root: where the dataset is.
         settings: of learn.
         held: snapshots that wait for a decision.
+        unasked: nobody asked to learn: only what takes seconds is trained, or what the settings name.
     """
-    wanted = wanted_snapshot(root, settings, None, held)
-    return wanted.name is not None or bool(snapshot_to_train(root) or champion_to_predict(root))
+    trains = not unasked or _takes_seconds(root, settings)
+    if trains and (wanted_snapshot(root, settings, None, held).name or snapshot_to_train(root)):
+        return True
+    return champion_to_predict(root) is not None
 
 
 def snapshot_to_train(root: Root) -> str | None:
@@ -33,6 +39,15 @@ def champion_to_predict(root: Root) -> str | None:
     """The champion, if some of the pool has no prediction of it yet."""
     champion = champion_of(read_log(root))
     return champion.batch_id if champion and anything_to_predict(root, champion.batch_id) else None
+
+
+def _takes_seconds(root: Root, settings: LearnSettings) -> bool:
+    if settings.command or settings.fit.method == "finetune":
+        return True
+    try:
+        return ontology_to_learn(root, settings.ontology).type in ("class", "multilabel")
+    except NotYet:
+        return False
 
 
 def _settled(log: Log, snapshot: str) -> bool:

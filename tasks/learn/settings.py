@@ -13,7 +13,10 @@ from tasks.store.settings import StrictModel
 class LearnSettings(StrictModel):
     """When a model is trained, on what, how, and where that is tracked."""
 
-    enabled: bool = Field(default=True, description="Whether `winnow run` goes on to learn once there are labels.")
+    enabled: bool = Field(
+        default=True,
+        description="Whether `winnow run` goes on to learn: a probe, in seconds, or what `fit.method` or `command` name.",
+    )
     ontology: str | None = Field(
         default=None, description="Name of the ontology to learn; if the root has labels of only one, that."
     )

@@ -12,6 +12,7 @@ from flows.settings import Settings
 from tasks.annotate.import_labels import import_labels
 from tasks.gate.settle import release
 from tasks.labels.champion import champion_of
+from tasks.learn.due import anything_to_learn
 from tasks.learn.models.file import read_evaluation
 from tasks.store.errors import UsageError
 from tasks.store.log import read_log
@@ -117,6 +118,18 @@ def test_the_whole_loop_learns_and_is_quiet_when_nothing_is_new(settings: Settin
 
 
 @pytest.mark.usefixtures("reported")
+def test_nobody_waits_for_a_detector_who_did_not_ask_for_one(settings: Settings, tmp_path: Path) -> None:
+    with (tmp_path / "boxes.csv").open("w", newline="") as lines:
+        boxes = [(f"{number:03d}.jpg", CLASSES[number % 3], 4, 4, 20, 20) for number in range(40)]
+        csv.writer(lines).writerows([("file", "class", "x", "y", "width", "height"), *boxes])
+    import_labels(settings.root_uri, str(tmp_path / "boxes.csv"), "csv", "things")
+    root = opened(settings)
+    assert anything_to_learn(root, settings.learn)
+    assert not anything_to_learn(root, settings.learn, unasked=True)
+    named = settings.learn.model_copy(update={"fit": settings.learn.fit.model_copy(update={"method": "finetune"})})
+    assert anything_to_learn(root, named, unasked=True)
+
+
 def test_too_few_labels_are_no_reason_to_stop_a_run(settings: Settings, tmp_path: Path) -> None:
     bring_in(settings, tmp_path, 10)
     run(settings, report=False)

@@ -47,7 +47,7 @@ def labelled_samples(root: Root, ontology: str | None) -> Labelled:
         NotYet: there are no labels, or those of several ontologies.
         UsageError: there is no ontology of that name.
     """
-    newest = read_ontology(root, ontology or _the_one_with_labels(root))
+    newest = ontology_to_learn(root, ontology)
     found = Labelled(newest)
     for row in views.connect(root).sql(_LABELS, params=[newest.name]).to_arrow_table().to_pylist():
         found.annotations.append(row["annotation_id"])
@@ -55,6 +55,11 @@ def labelled_samples(root: Root, ontology: str | None) -> Labelled:
         if why:
             found.left_out[why] += 1
     return found
+
+
+def ontology_to_learn(root: Root, name: str | None) -> Ontology:
+    """The ontology of that name, or the only one that has labels. Raises as `labelled_samples`."""
+    return read_ontology(root, name or _the_one_with_labels(root))
 
 
 def refuse_too_few(found: Labelled) -> None:
