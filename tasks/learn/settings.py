@@ -15,7 +15,7 @@ class LearnSettings(StrictModel):
 
     enabled: bool = Field(
         default=True,
-        description="Whether `winnow run` goes on to learn: a probe, in seconds, or what `fit.method` or `command` name.",
+        description="Whether `winnow run` goes on to learn: a probe, in seconds, or what fit.method or command name.",
     )
     ontology: str | None = Field(
         default=None, description="Name of the ontology to learn; if the root has labels of only one, that."
