@@ -31,8 +31,8 @@ class Default(StrictModel):
 
     Uncertainty Herding: Bae, Oliveira and Sutherland, "Uncertainty Herding: One Active Learning Method for All Label
     Budgets", 2025. Uncertainty is 1 - margin of a calibrated linear probe on the labels so far. The radius shrinks with
-    the distances among what is chosen: with their median, which one pair of near-copies does not ruin. Vectors are
-    centred first: what all have in common would make everything look alike, and the first picks lie in the middle.
+    the distances among what is chosen: with their median, which one pair of near-copies does not ruin. With labels
+    vectors are centred first, since what all have in common makes everything look alike; without any it is coverage.
     """
 
     strength: Strength = 1.0
@@ -40,7 +40,7 @@ class Default(StrictModel):
     def terms(self, pool: Pool) -> list[Term]:
         """The share of the uncertain pool that a candidate newly covers, and chance as far as that tells nothing."""
         weights, trust = _uncertainty(pool)
-        vectors, chosen = _centred(pool.vectors, pool.chosen)
+        vectors, chosen = (pool.vectors, pool.chosen) if weights is None else _centred(pool.vectors, pool.chosen)
         radius = min(RADIUS, SHRINK * _typical_distance(chosen)) if len(chosen) > 1 else RADIUS
         terms = [Term(Covering(vectors, chosen, max(radius, 1e-3), weights), self.strength * trust)]
         if trust < 1:

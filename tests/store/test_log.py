@@ -179,5 +179,5 @@ def test_insert__a_lost_race_to_compact_is_no_error(root: Root) -> None:
     _log_of(root, ("planned", "ingest"), ("committing", "ingest"), ("committed", "ingest"))
     first, second = (tables.open_table(root, "batches") for _ in range(2))
     for dataset in (first, second):
-        tables._compact(dataset)
+        tables.compact(root, dataset)
     assert _fragments(root, "batches") == 1
