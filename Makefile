@@ -5,7 +5,7 @@ LOCK ?= requirements-dev.txt
 SOURCE ?= winnow-example
 ROOT ?= winnow-root
 BUDGET ?= $(if $(filter winnow-example,$(SOURCE)),80,500)
-ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv --set learn.test_share=0.2 --set learn.min_labels=40)
+ORACLE := $(if $(filter winnow-example,$(SOURCE)),--set labels.backend=oracle --set labels.oracle.file=winnow-example/labels.csv --set learn.test_share=0.2 --set learn.test_budget_share=0.2 --set learn.min_labels=40)
 ROUNDS := $(if $(filter winnow-example,$(SOURCE)),1 2,1)
 BIN := .venv/bin
 READY := .venv/ready-$(LOCK)

@@ -27,7 +27,7 @@ class LearnSettings(StrictModel):
         "labelled at random, never trained on.",
     )
     test_budget_share: Share = Field(
-        default=0.2, description="Share of a selection that may be spent on labels for testing, 0 to 1."
+        default=0.05, description="Share of a selection that may be spent on labels for testing, 0 to 1."
     )
     split: SplitSettings = Field(default_factory=SplitSettings)
     fit: FitSettings = Field(default_factory=FitSettings)

@@ -140,7 +140,7 @@ def test_tag__a_wrong_condition_is_told(pool: Any) -> None:
 def test_select__coverage_beats_random_by_a_tenth(data: Path, tmp_path: Path) -> None:
     settings = settings_for(
         data / "photos" / "clothing", tmp_path / "root", embed__model="auto", select__budget=150,
-        embed__checkpoint=str(data / "weights" / "mobilenetv2_100_in1k_tv.safetensors"), learn__test_share=0.0,
+        embed__checkpoint=str(data / "weights" / "mobilenetv2_100_in1k_tv.safetensors"),
     )  # fmt: skip
     summary = curate(settings)
     assert (summary.counts["sample"], summary.counts["reject"], summary.counts["copy"]) == (1537, 0, 0)
