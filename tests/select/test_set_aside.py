@@ -28,7 +28,7 @@ def pool(maker: Any, tmp_path: Any) -> Any:
 
 
 def test_select__sets_aside_what_is_drawn_and_labels_a_part_of_it(pool: Any) -> None:
-    settings = pool()
+    settings = pool(learn__test_budget_share=0.2)
     curate(settings)
     select(settings)
     found = rows(settings, "SELECT sample_id, rank, gain, reason FROM selections ORDER BY rank")
