@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+from flows.service import ServiceSettings
 from tasks.annotate.settings import HandoffSettings, LabelSettings
 from tasks.dedupe.settings import DedupeSettings
 from tasks.embed.settings import EmbedSettings
@@ -45,6 +46,7 @@ class Settings(StrictModel):
     learn: LearnSettings = Field(default_factory=LearnSettings)
     maintain: MaintainSettings = Field(default_factory=MaintainSettings)
     gates: GateSettings = Field(default_factory=GateSettings)
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
 
     @property
     def source_uri(self) -> str:
