@@ -21,7 +21,7 @@ LEARNING = "Another run is training in this root; waiting for it."
 
 
 @flow(name="learn")
-def learn(settings: Settings, name: str | None = None, rejudge: bool = True) -> Any:
+def learn(settings: Settings, name: str | None = None, rejudge: bool = True, trains: bool = True) -> Any:
     """Train a model on the labels that there are; promote it if it is no worse than the champion.
 
     Nobody else has to wait for a training: the root is locked only while a snapshot is made.
@@ -30,6 +30,7 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True) -> 
         settings: all of them; the root and `learn` at least.
         name: of a snapshot to make in any case; without it one is made when the labels changed.
         rejudge: judge again what is held by a gate whose settings changed.
+        trains: without it the champion predicts what is new in the pool, and that is all.
 
     Returns:
         A Summary; in a state named `Held` if a gate held the snapshot or the model.
@@ -38,11 +39,12 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True) -> 
     with locked(root, LEARNING, ".lock-learn"):
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         tell_registry(root, settings.learn)
-        with locked(root, WAITING):
-            freeze(run, name)
-        snapshot = snapshot_to_train(root)
-        if snapshot:
-            train(run, snapshot)
+        if trains:
+            with locked(root, WAITING):
+                freeze(run, name)
+            snapshot = snapshot_to_train(root, settings.learn)
+            if snapshot:
+                train(run, snapshot)
         champion = champion_to_predict(root)
         if champion:
             predict(run, champion)

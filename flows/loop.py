@@ -19,7 +19,7 @@ from tasks.gate.settings import GateSettings
 from tasks.image.weights import refuse_missing_weights
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.source import refuse_missing_source
-from tasks.learn.due import anything_to_learn
+from tasks.learn.due import anything_to_learn, trains_unasked
 from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
@@ -155,6 +155,21 @@ def collect(settings: Settings) -> Outcome:
         return _told(root, outcome)
 
 
+def snapshot(settings: Settings, name: str | None) -> Outcome:
+    """Only freeze the labels of now: under this name, or under the next one if labels are new."""
+    root = open_root(settings.root_uri)
+    held = held_snapshots(root, settings.gates)
+    outcome = Outcome(Plan(0, 0, 0, 0, ()))
+    wanted = wanted_snapshot(root, settings.learn, name, held)
+    if wanted.name is None:
+        outcome.notes.append(f"No snapshot: {wanted.why}.")
+    else:
+        from flows.snapshot import snapshot as freeze
+
+        outcome.summaries.append(_summary(freeze(settings, name, return_state=True)))
+    return _told(root, outcome)
+
+
 def learn(settings: Settings, name: str | None) -> Outcome:
     """Only learn: a snapshot of this name, or of labels that are new, and a model of it."""
     root = open_root(settings.root_uri)
@@ -207,10 +222,11 @@ def _learn(
     root: Root, settings: Settings, outcome: Outcome, name: str | None, *, rejudge: bool = True, unasked: bool = False
 ) -> None:
     held = held_snapshots(root, settings.gates if rejudge else None)
-    if name is not None or anything_to_learn(root, settings.learn, held, unasked=unasked):
+    trains = not unasked or trains_unasked(root, settings.learn)
+    if name is not None or anything_to_learn(root, settings.learn, held, trains=trains):
         from flows.learn import learn
 
-        outcome.summaries.append(_summary(learn(settings, name, rejudge, return_state=True)))
+        outcome.summaries.append(_summary(learn(settings, name, rejudge, trains, return_state=True)))
 
 
 def _something_to_curate(root: Root, settings: Settings, gates: GateSettings | None) -> bool:

@@ -26,26 +26,11 @@ def snapshot(
 ) -> None:
     """Freeze the labels of now: which samples, with which labels, to train on, choose by and test on."""
     with told_plainly(verbose):
-        from flows.loop import Outcome
-        from flows.run import held_snapshots
-        from tasks.ingest.plan import Plan
-        from tasks.learn.snapshots.make import wanted_snapshot
-        from tasks.store.root import open_root
+        from flows.loop import snapshot as freeze
 
         settings = settings_from(config, set_, root=root)
-        opened = open_root(settings.root_uri)
-        held = held_snapshots(opened, settings.gates)
-        outcome = Outcome(Plan(0, 0, 0, 0, ()), held=held)
-        wanted = wanted_snapshot(opened, settings.learn, name, held)
-        if wanted.name is None:
-            outcome.notes.append(f"No snapshot: {wanted.why}.")
-        else:
-            from flows.snapshot import snapshot as flow
-
-            with progress():
-                state: Any = flow(settings, name, return_state=True)
-            summary = state.result()
-            outcome.summaries, outcome.held = [summary], summary.held
+        with progress():
+            outcome = freeze(settings, name)
         finish(outcome, as_json)
 
 

@@ -5,6 +5,7 @@ stays in it, and is *tied* to the group of what it repeats: it may be learned fr
 """
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import pyarrow as pa
 from blake3 import blake3
@@ -14,6 +15,8 @@ from tasks.store.errors import UsageError
 from tasks.store.ids import json_path
 from tasks.store.root import Root
 from tasks.store.schema import SAMPLES
+
+Member = TypeVar("Member", str, tuple[int, str])
 
 GROUPED = pa.schema([("sample_id", pa.string()), ("group", pa.string()), ("tied", pa.string())])
 
@@ -33,7 +36,8 @@ def groups_of(root: Root, group_by: str | None = None) -> pa.Table:
     columns = [found[name].to_pylist() for name in ("by", "recording", "kept_by", "kept_recording")]
     if group_by and len(found) and not any(columns[0]):
         raise UsageError(f"learn.split.group_by is {group_by}, and no sample has a column or metadata of that name.")
-    joined = _joined(zip(columns[0], columns[1], strict=True))
+    both = {pair for pair in zip(*columns[:2], strict=True) if None not in pair}
+    joined = united((_by(by), _recorded(recording)) for by, recording in both)
     groups, tied = [], []
     ids, kept = found["sample_id"].to_pylist(), found["kept_id"].to_pylist()
     for sample, by, recording, kept_by, kept_recording, kept_id in zip(ids, *columns, kept, strict=True):
@@ -42,6 +46,22 @@ def groups_of(root: Root, group_by: str | None = None) -> pa.Table:
         groups.append(group)
         tied.append(there if there != group else None)
     return pa.table([found["sample_id"], groups, tied], schema=GROUPED)
+
+
+def united(sets: Iterable[Iterable[Member]]) -> dict[Member, Member]:
+    """For each member of sets, of which some overlap, the smallest of all that it is together with."""
+    from scipy.cluster.hierarchy import DisjointSet
+
+    joined = DisjointSet()
+    for first, *others in sets:
+        joined.add(first)
+        for other in others:
+            joined.add(other)
+            joined.merge(first, other)
+    found: dict[Member, Member] = {}
+    for together in joined.subsets():
+        found |= dict.fromkeys(together, min(together))
+    return found
 
 
 def drawn(group: str, share: float, purpose: str) -> bool:
@@ -75,24 +95,17 @@ def _parameters(group_by: str | None) -> list[str]:
     return [f"{group_by}=", *([] if group_by in SAMPLES.schema.names else [json_path(group_by)])]
 
 
-def _joined(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
-    """The group of each value and, behind a NUL, of each recording that has values: the smallest value in it."""
-    least: dict[str, str] = {}
-
-    def of(one: str) -> str:
-        while least.setdefault(one, one) != one:
-            least[one] = least[least[one]]
-            one = least[one]
-        return one
-
-    for value, recording in set(pairs):
-        if value is not None and recording is not None:
-            here, there = sorted((of(value), of(f"\0{recording}")), key=lambda one: (one.startswith("\0"), one))
-            least[there] = here
-    return {one: of(one) for one in list(least)}
+def _by(value: str) -> tuple[int, str]:
+    """A value that groups, where recordings are joined to values: it comes before them, so it names the group."""
+    return 0, value
 
 
-def _first(joined: dict[str, str], by: str | None, recording: str | None) -> str | None:
-    if by is not None:
-        return joined.get(by, by)
-    return joined.get(f"\0{recording}", recording) if recording is not None else None
+def _recorded(recording: str) -> tuple[int, str]:
+    return 1, recording
+
+
+def _first(joined: dict[tuple[int, str], tuple[int, str]], by: str | None, recording: str | None) -> str | None:
+    if by is None and recording is None:
+        return None
+    one = _by(by) if by is not None else _recorded(str(recording))
+    return joined.get(one, one)[1]

@@ -107,20 +107,26 @@ def read_snapshot(root: Root, name: str) -> Snapshot:
     Raises:
         UsageError: there is none of that name, or its manifest is gone or is another one now.
     """
+    committed = committed_hash(root, name)
+    rows = staging.read_rows(root, manifest_uri(root, name))
+    if rows is None:
+        raise UsageError(f"The manifest of snapshot {name} is gone or damaged: restore it from a backup.")
+    snapshot = as_snapshot(rows)
+    if snapshot.hash != committed:
+        raise UsageError(
+            f"The manifest of snapshot {name} is another one than was committed: restore it from a backup."
+        )
+    return snapshot
+
+
+def committed_hash(root: Root, name: str) -> str:
+    """The hash under which a snapshot was committed. Raises UsageError if there is none of that name."""
     sql = "SELECT manifest_hash FROM snapshots WHERE name = ?"
     found = views.connect(root).execute(sql, [name]).fetchall()
     if not found:
         names = ", ".join(snapshot_names(root)) or "none yet; `winnow snapshot NAME` makes one"
         raise UsageError(f"There is no snapshot {name!r}; there are: {names}.")
-    rows = staging.read_rows(root, manifest_uri(root, name))
-    if rows is None:
-        raise UsageError(f"The manifest of snapshot {name} is gone or damaged: restore it from a backup.")
-    snapshot = as_snapshot(rows)
-    if snapshot.hash != found[0][0]:
-        raise UsageError(
-            f"The manifest of snapshot {name} is another one than was committed: restore it from a backup."
-        )
-    return snapshot
+    return str(found[0][0])
 
 
 def refuse_gone(root: Root, snapshot: Snapshot) -> None:

@@ -12,10 +12,12 @@ from flows.settings import Settings
 from tasks.annotate.import_labels import import_labels
 from tasks.gate.settle import release
 from tasks.labels.champion import champion_of
-from tasks.learn.due import anything_to_learn
+from tasks.learn.due import anything_to_learn, trains_unasked
 from tasks.learn.models.file import read_evaluation
 from tasks.store.errors import UsageError
 from tasks.store.log import read_log
+from tests.learn.fit.test_command import CLASSES as CLASSES_TRAINER
+from tests.learn.fit.test_command import settings_for as trainer_settings
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, learn, opened, rows, settings_for, versions
 
@@ -73,6 +75,20 @@ def test_labels_become_a_snapshot_a_champion_and_predictions(settings: Settings,
     assert versions(settings) == before
 
 
+def test_another_way_to_train_makes_another_model_of_the_same_labels(settings: Settings, tmp_path: Path) -> None:
+    bring_in(settings, tmp_path, 60)
+    probe = learn(settings).batches[-1]
+    asked = trainer_settings(CLASSES_TRAINER, tmp_path).model_copy(update={"test_share": 0.3, "min_labels": 30})
+    other = settings.model_copy(update={"learn": asked})
+    assert anything_to_learn(opened(other), asked)
+    (version,) = learn(other).batches
+    assert version.startswith("snapshot-1-")
+    assert version != probe
+    assert champion(settings).batch_id == version
+    for learned in (settings, other):
+        assert not anything_to_learn(opened(learned), learned.learn)
+
+
 def test_a_challenger_of_wrong_labels_is_refused_and_the_champion_stays(settings: Settings, tmp_path: Path) -> None:
     bring_in(settings, tmp_path, 60)
     learn(settings)
@@ -125,9 +141,10 @@ def test_nobody_waits_for_a_detector_who_did_not_ask_for_one(settings: Settings,
     import_labels(settings.root_uri, str(tmp_path / "boxes.csv"), "csv", "things")
     root = opened(settings)
     assert anything_to_learn(root, settings.learn)
-    assert not anything_to_learn(root, settings.learn, unasked=True)
+    assert not trains_unasked(root, settings.learn)
+    assert not anything_to_learn(root, settings.learn, trains=False)
     named = settings.learn.model_copy(update={"fit": settings.learn.fit.model_copy(update={"method": "finetune"})})
-    assert anything_to_learn(root, named, unasked=True)
+    assert trains_unasked(root, named)
 
 
 def test_too_few_labels_are_no_reason_to_stop_a_run(settings: Settings, tmp_path: Path) -> None:

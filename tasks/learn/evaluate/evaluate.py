@@ -60,7 +60,6 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     told = as_json(evaluation)
     write_config(opened, config.model_copy(update={"temperature": evaluation.temperature}))
     write_evaluation(opened, version, told)
-    log_evaluation(opened, version, told)
     _plan(opened, taken, config, told)
     log_evaluation(opened, version, told)
     return _staged(opened, evaluation, told, doubts, unseen=len(taken.rows) - len(seen.rows))

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -12,19 +11,13 @@ from tasks.learn.fit.checkpoint import forget_checkpoint
 from tasks.learn.fit.examples import Examples, examples_of
 from tasks.learn.fit.fitted import Fitted, Trained
 from tasks.learn.fit.pixels import forget_pictures
+from tasks.learn.fit.version import Kind, kind_of, version_of
 from tasks.learn.models.file import PREDICTED, ModelConfig, has_model, read_config, save_model
 from tasks.learn.models.vectors import recorded_backbone
 from tasks.learn.settings import LearnSettings
 from tasks.learn.track.track import refuse_tracker_away, track_fit
-from tasks.store.errors import UsageError
 from tasks.store.root import Root, open_root
-from tasks.store.staging import settings_hash
 from tasks.unit import unit
-
-REVISION = 1
-"""Goes up when the code makes other models of the same snapshot and settings."""
-
-Kind = Literal["probe", "classifier", "detector", "command"]
 
 
 @unit("fit model")
@@ -44,8 +37,8 @@ def fit_model(root: str, snapshot: str, settings: LearnSettings) -> Fitted:
     """
     opened = open_root(root)
     taken = read_snapshot(opened, snapshot)
-    kind = kind_of(taken, settings)
-    version = version_of(opened, taken, kind, settings)
+    kind = kind_of(taken.label_type, settings)
+    version = version_of(opened, snapshot, kind, settings)
     if not has_model(opened, version):
         refuse_tracker_away(opened, settings)
         started = time.monotonic()
@@ -58,30 +51,6 @@ def fit_model(root: str, snapshot: str, settings: LearnSettings) -> Fitted:
     notes = track_fit(opened, config, settings)
     fitted = config.settings["fitted"]
     return Fitted(version, kind, fitted["epochs"], fitted["seconds"], fitted["trained"], [*fitted["notes"], *notes])
-
-
-def kind_of(snapshot: Snapshot, settings: LearnSettings) -> Kind:
-    """What the settings ask for, for labels of that type. Raises UsageError if there is no such thing."""
-    if settings.command:
-        return "command"
-    method = settings.fit.method
-    if snapshot.label_type == "boxes":
-        if method == "probe":
-            raise UsageError("learn.fit.method: a probe tells classes apart and finds no boxes; set `finetune`.")
-        return "detector"
-    return "classifier" if method == "finetune" else "probe"
-
-
-def version_of(root: Root, snapshot: Snapshot, kind: Kind, settings: LearnSettings) -> str:
-    """The name of the model: of the snapshot, and of all that makes a model of it another one."""
-    parts: list[Any] = [snapshot.hash, kind, REVISION]
-    if kind == "command":
-        parts.append(settings.command)
-    else:
-        parts.append(recorded_backbone(root)["name"])
-    if kind in ("classifier", "detector"):
-        parts += [settings.fit.model_dump(exclude={"workers", "method"}), settings.rebalance]
-    return f"{snapshot.name}-{settings_hash(*parts)[:8]}"
 
 
 def _trainer(root: Root, kind: Kind, version: str, settings: LearnSettings) -> Callable[[Examples], Trained]:

@@ -51,12 +51,11 @@ def calibrated(config: ModelConfig, value: dict[str, Any]) -> dict[str, Any]:
         shares = np.array([list(value["probabilities"].values())])
         told = shares_of(logits_of(shares, config.label_type), config.label_type, config.temperature)[0]
         return {**value, "probabilities": dict(zip(value["probabilities"], told.tolist(), strict=True))}
-    boxes = [
-        {**box, "score": float(shares_of(logits_of(np.array([[box["score"]]]), "multilabel"), "multilabel", t)[0, 0])}
-        for t in [config.temperature]
-        for box in value.get("boxes", [])
-    ]
-    return {**value, "boxes": boxes} if boxes else value
+    if not value.get("boxes"):
+        return value
+    scores = np.array([[box["score"]] for box in value["boxes"]])
+    told = shares_of(logits_of(scores, "multilabel"), "multilabel", config.temperature)[:, 0].tolist()
+    return {**value, "boxes": [{**box, "score": score} for box, score in zip(value["boxes"], told, strict=True)]}
 
 
 def _by_probe(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:

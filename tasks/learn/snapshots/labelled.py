@@ -57,6 +57,12 @@ def labelled_samples(root: Root, ontology: str | None) -> Labelled:
     return found
 
 
+def annotation_ids(root: Root, ontology: str) -> list[str]:
+    """Ids of all current labels of an ontology: the same as `Labelled.annotations`, and no label is looked into."""
+    sql = "SELECT annotation_id FROM labels WHERE ontology = ? ORDER BY sample_id"
+    return [row[0] for row in views.connect(root).execute(sql, [ontology]).fetchall()]
+
+
 def ontology_to_learn(root: Root, name: str | None) -> Ontology:
     """The ontology of that name, or the only one that has labels. Raises as `labelled_samples`."""
     return read_ontology(root, name or _the_one_with_labels(root))

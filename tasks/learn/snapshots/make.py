@@ -9,10 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.labels.ontology import Ontology
 from tasks.labels.set_aside import settle_share
 from tasks.labels.snapshot import SIDES, Snapshot, as_snapshot, manifest_uri, with_header, write_manifest
 from tasks.learn.settings import LearnSettings
-from tasks.learn.snapshots.labelled import Labelled, NotYet, labelled_samples, refuse_too_few
+from tasks.learn.snapshots.labelled import (
+    Labelled,
+    NotYet,
+    annotation_ids,
+    labelled_samples,
+    ontology_to_learn,
+    refuse_too_few,
+)
 from tasks.learn.snapshots.leaks import leaks_of
 from tasks.learn.snapshots.manifest import Made, made_snapshot, names_of
 from tasks.store import staging
@@ -91,7 +99,8 @@ def make_snapshot(root: str, name: str, settings: LearnSettings) -> Staged:
     refuse_too_few(found)
     made = made_snapshot(opened, name, found, settings)
     settle_share(opened, 0.0 if settings.split.test_where else settings.test_share)
-    planned = Event(name, "planned", STAGE, counts={"ontology": found.ontology.name, "state": _state(found, settings)})
+    state = _state(found.annotations, found.ontology, settings)
+    planned = Event(name, "planned", STAGE, counts={"ontology": found.ontology.name, "state": state})
     record(opened, lambda newest: None if name in newest.batches else planned)
     version = staging.settings_hash(made.snapshot.hash, REVISION)
     uri = staging.shard_uri(opened, name, STAGE, version, 0)
@@ -99,7 +108,7 @@ def make_snapshot(root: str, name: str, settings: LearnSettings) -> Staged:
     if rows is None:
         rows = _with_leaks(opened, made.snapshot)
         staging.write_rows(opened, uri, rows)
-    facts = _facts(made, found) | {"leaks": len(rows) - rows["leak"].null_count, "state": _state(found, settings)}
+    facts = _facts(made, found) | {"leaks": len(rows) - rows["leak"].null_count, "state": state}
     return Staged(name, STAGE, uri, facts, staging.settings_hash(version, facts))
 
 
@@ -139,13 +148,14 @@ def _refuse_taken(batch: Batch) -> None:
 
 
 def _due(root: Root, log: Log, settings: LearnSettings) -> Wanted:
+    ontology = ontology_to_learn(root, settings.ontology)
+    last = [batch for batch in log.batches.values() if _is_of(batch, ontology.name)][-1:]
+    if last and _rests_on(last[0]) == _state(annotation_ids(root, ontology.name), ontology, settings):
+        return Wanted(None, f"no label has changed since {last[0].batch_id}")
     found = labelled_samples(root, settings.ontology)
     refuse_too_few(found)
     if len(found.rows) < settings.min_labels:
         return Wanted(None, f"{len(found.rows)} samples have a label, learn.min_labels is {settings.min_labels}")
-    last = [batch for batch in log.batches.values() if _is_of(batch, found.ontology.name)][-1:]
-    if last and _rests_on(last[0]) == _state(found, settings):
-        return Wanted(None, f"no label has changed since {last[0].batch_id}")
     name = _next_name(log)
     made_snapshot(root, name, found, settings)
     return Wanted(name, "")
@@ -168,10 +178,10 @@ def _rests_on(batch: Batch) -> str:
     return next(str(event.counts["state"]) for event in reversed(batch.events) if "state" in event.counts)
 
 
-def _state(found: Labelled, settings: LearnSettings) -> str:
+def _state(annotations: list[str], ontology: Ontology, settings: LearnSettings) -> str:
     """What a snapshot rests on: labels, the ontology, and how sides are given."""
     split = settings.split.model_dump(mode="json")
-    return staging.settings_hash(found.annotations, found.ontology.version, split, settings.test_share, REVISION)
+    return staging.settings_hash(annotations, ontology.version, split, settings.test_share, REVISION)
 
 
 def _released(root: Root, log: Log, name: str) -> Staged | None:

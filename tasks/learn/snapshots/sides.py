@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.labels.group import united
 from tasks.labels.snapshot import SIDES, Side
 from tasks.learn.snapshots.stratify import Cluster, stratified
 
@@ -111,20 +112,8 @@ def _shared_out(members: Sequence[Member], groups: dict[str, Side], validation_s
 
 def _clusters(members: Sequence[Member], groups: dict[str, Side]) -> dict[str, str]:
     """For each group without a side, the smallest of the groups that it is tied to, directly or not."""
-    least: dict[str, str] = {}
-
-    def of(one: str) -> str:
-        while least.setdefault(one, one) != one:
-            least[one] = least[least[one]]
-            one = least[one]
-        return one
-
-    for one in members:
-        if one.labelled:
-            free = sorted({of(name) for name in (one.group, one.tied) if name and name not in groups})
-            for name in free:
-                least[name] = free[0]
-    return {group: of(group) for group in list(least)}
+    tied = [[name for name in (one.group, one.tied) if name and name not in groups] for one in members if one.labelled]
+    return united(names for names in tied if names)
 
 
 def _fits(one: Member, side: Side) -> bool:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tasks.labels.snapshot import read_snapshot
-from tasks.learn.fit.fit import fit_model, kind_of
+from tasks.learn.fit.fit import fit_model
+from tasks.learn.fit.version import kind_of
 from tasks.learn.models.file import read_config, read_predicted, read_tensors
 from tasks.learn.models.predict import predict_samples
 from tasks.learn.settings import LearnSettings
@@ -78,11 +79,10 @@ def test_fit_model__what_cannot_be_learnt_is_told(tmp_path: Path) -> None:
     assert list(root.storage.names(root.at("models"))) == []
 
 
-def test_kind_of__a_probe_finds_no_boxes(tmp_path: Path) -> None:
-    snapshot = read_snapshot(made_root(tmp_path / "root", 10, "boxes"), "s1")
-    assert kind_of(snapshot, SETTINGS) == "detector"
+def test_kind_of__a_probe_finds_no_boxes() -> None:
+    assert kind_of("boxes", SETTINGS) == "detector"
     with pytest.raises(UsageError, match="finds no boxes"):
-        kind_of(snapshot, LearnSettings.model_validate({"fit": {"method": "probe"}}))
+        kind_of("boxes", LearnSettings.model_validate({"fit": {"method": "probe"}}))
 
 
 def test_predict_samples__temperature_softens_what_the_probe_says(learnt: tuple[Root, str]) -> None:

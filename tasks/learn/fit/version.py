@@ -1,0 +1,44 @@
+"""The name of a model, known before it is trained: its snapshot, and all that would make another model of it."""
+
+from typing import Any, Literal
+
+from tasks.labels.snapshot import committed_hash
+from tasks.labels.values import LabelType
+from tasks.learn.models.vectors import recorded_backbone
+from tasks.learn.settings import LearnSettings
+from tasks.store.errors import UsageError
+from tasks.store.root import Root
+from tasks.store.staging import settings_hash
+
+REVISION = 1
+"""Goes up when the code makes other models of the same snapshot and settings."""
+
+Kind = Literal["probe", "classifier", "detector", "command"]
+
+
+def kind_of(label_type: LabelType, settings: LearnSettings) -> Kind:
+    """What the settings ask for, for labels of that type. Raises UsageError if there is no such thing."""
+    if settings.command:
+        return "command"
+    method = settings.fit.method
+    if label_type == "boxes":
+        if method == "probe":
+            raise UsageError("learn.fit.method: a probe tells classes apart and finds no boxes; set `finetune`.")
+        return "detector"
+    return "classifier" if method == "finetune" else "probe"
+
+
+def version_of(root: Root, snapshot: str, kind: Kind, settings: LearnSettings) -> str:
+    """What the model of that kind, of the snapshot of that name, is called.
+
+    Raises:
+        UsageError: there is no such snapshot, or nothing is embedded yet.
+    """
+    parts: list[Any] = [committed_hash(root, snapshot), kind, REVISION]
+    if kind == "command":
+        parts.append(settings.command)
+    else:
+        parts.append(recorded_backbone(root)["name"])
+    if kind in ("classifier", "detector"):
+        parts += [settings.fit.model_dump(exclude={"workers", "method"}), settings.rebalance]
+    return f"{snapshot}-{settings_hash(*parts)[:8]}"
