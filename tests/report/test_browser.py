@@ -116,6 +116,7 @@ def test_days__table_marks_the_dark_days_and_strips_are_filled(browser: Any, rep
     window = opened_page(browser, report)
     window.click("#days > details > summary")
     window.click("#days details[data-sensor='0'] > summary")
+    window.wait_for_selector("#days details[data-sensor='0'] tr:has(td.out)")
     marked = window.locator("#days details[data-sensor='0'] tr:has(td.out) th").all_text_contents()
     assert marked == [f"2026-03-{day + 1:02d}" for day in range(DARK_FROM, 20)][::-1]
     window.locator("[data-video='0']").scroll_into_view_if_needed()
