@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.states import Completed
+from pydantic import Field
 
-from flows.loop import Outcome, run
-from flows.settings import load_settings
+from deployments.progress import logged_progress
+from flows import loop
+from flows.holds import remind_of_holds
+from flows.loop import Decision, Outcome
+from flows.maintain import Maintained
+from flows.maintain import maintain as run_maintain
+from flows.settings import Settings, load_settings
+from tasks.annotate.place import wants_labels
+from tasks.store.root import open_root
+
+Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+"""Text that is not empty: the form in the UI, and the API, refuse it otherwise."""
 
 
 @flow(name="winnow curate", log_prints=True)
@@ -19,7 +30,94 @@ def curate(config: str | None = None, source: str | None = None) -> Any:
         config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
         source: A folder, s3://BUCKET/PREFIX, or a text file of URIs. Empty: the source of the settings.
     """
-    return _told(run(load_settings(config, {"source": source} if source else {}), select=False))
+    with logged_progress():
+        return _told(loop.run(load_settings(config, {"source": source} if source else {}), select=False))
+
+
+@flow(name="winnow select", log_prints=True)
+def select(config: str | None = None, name: str | None = None) -> Any:
+    """Top the label queue up from the pool, and hand the picks off.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+        name: Make a selection of this name in any case. Empty: make one if the pool changed and the queue has room.
+    """
+    with logged_progress():
+        return _told(loop.pick(_settings(config), name))
+
+
+@flow(name="winnow label", log_prints=True)
+def label(config: str | None = None) -> Any:
+    """Send what was picked to annotators, take back what they answered, and review it.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+    """
+    settings = _settings(config)
+    if not wants_labels(open_root(settings.root_uri), settings.labels):
+        get_run_logger().info("Nothing says what annotators are asked: `winnow ontology apply FILE` does.")
+        return None
+    with logged_progress():
+        return _told(loop.collect(settings))
+
+
+@flow(name="winnow learn", log_prints=True)
+def learn(config: str | None = None, name: str | None = None) -> Any:
+    """Train a model on the labels so far; if it is no worse than the champion, it takes its place.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+        name: Make a snapshot of this name in any case. Empty: make one if there are new labels enough.
+    """
+    with logged_progress():
+        return _told(loop.learn(_settings(config), name))
+
+
+@flow(name="winnow release", log_prints=True)
+def release(batch: Words, decision: Decision, note: Words, by: str | None = None, config: str | None = None) -> Any:
+    """Settle a hold: let a batch through its gate, or give it up; then go on. Who, when and why stay on record.
+
+    Args:
+        batch: What is held, as `b-0123456789ab`. The artifact of the hold and `winnow status` name it.
+        decision: release lets it through its gate; discard gives it up, its objects stay on record as rejects.
+        note: Why, in your words; it is recorded.
+        by: Your name; it is recorded. Empty: the account that the worker runs under.
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+    """
+    with logged_progress():
+        return _told(loop.settle(load_settings(config), decision, batch.strip(), note, by))
+
+
+@flow(name="winnow maintain", log_prints=True)
+def maintain(config: str | None = None, dry_run: bool = False) -> Any:
+    """Compact tables, refresh their indexes, and remove old versions and what killed runs left behind.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+        dry_run: Change nothing; the log says what would go.
+    """
+    with logged_progress():
+        done: Maintained = run_maintain(_settings(config), dry_run)  # type: ignore[assignment]
+    told = "would be removed" if dry_run else "removed"
+    get_run_logger().info("%s files that nothing needs %s, %s bytes.", done.swept.files, told, done.swept.byte_size)
+
+
+@flow(name="winnow remind", log_prints=True)
+def remind(config: str | None = None) -> Any:
+    """Tell again what has waited long for a decision. Nothing is ever decided by waiting.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+    """
+    for hold in remind_of_holds(_settings(config)):
+        get_run_logger().warning(hold)
+
+
+def _settings(config: str | None) -> Settings:
+    """The settings, with their root there: a schedule may come before the first file does."""
+    settings = load_settings(config)
+    open_root(settings.root_uri, create=True)
+    return settings
 
 
 def _told(outcome: Outcome) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.options import Config, Json, Note, RootOption, Set, Verbose, settings_from
 from flows.terminal import finish, progress, told_plainly
+
+if TYPE_CHECKING:
+    from flows.loop import Decision
 
 decisions = typer.Typer()
 
@@ -105,7 +108,7 @@ def recalibrate(note: Note, root: RootOption = None, config: Config = None, verb
 
 
 def _settle(
-    decision: str,
+    decision: Decision,
     batch: str,
     note: str,
     root: str | None,
@@ -116,12 +119,9 @@ def _settle(
     verbose: bool,
 ) -> None:
     with told_plainly(verbose):
-        from flows.loop import resume
-        from tasks.gate import settle
-        from tasks.store.root import open_root
+        from flows.loop import settle
 
         settings = settings_from(config, set_, root=root)
-        getattr(settle, decision)(open_root(settings.root_uri), batch, note)
         with progress():
-            outcome = resume(settings)
+            outcome = settle(settings, decision, batch, note)
         finish(outcome, as_json)

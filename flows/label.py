@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.curate import finished
+from flows.events import LABELLED, tell
 from flows.publish import publish_summary
 from flows.run import Run, held_rounds
 from flows.settings import Settings
@@ -39,6 +40,8 @@ def label(settings: Settings, rejudge: bool = True) -> Any:
         while ontology := collect(run):  # what is asked again may be answered at once
             ask_again(run, ontology)
         publish_summary("label", run.summary, {})
+        if run.summary.counts["answers"]:
+            tell(settings.service.name, LABELLED, dict(run.summary.counts))
     return finished(run.summary)
 
 

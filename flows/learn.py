@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.curate import finished
+from flows.events import PROMOTED, tell
 from flows.publish import publish_summary
 from flows.run import Run
 from flows.settings import Settings
@@ -49,6 +50,8 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True, tra
         if champion:
             predict(run, champion)
         publish_summary("learn", run.summary, {})
+        if run.summary.counts["promoted"]:
+            tell(settings.service.name, PROMOTED, dict(run.summary.counts))
     return finished(run.summary)
 
 

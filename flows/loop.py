@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from flows.run import Summary, held_rounds, held_selections, held_snapshots
 from flows.settings import Settings
@@ -16,6 +16,7 @@ from tasks.embed.again import asks_for_another
 from tasks.gate.checks import Transition
 from tasks.gate.judge import is_held
 from tasks.gate.settings import GateSettings
+from tasks.gate.settle import discard, release
 from tasks.image.weights import refuse_missing_weights
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.source import refuse_missing_source
@@ -38,6 +39,9 @@ GATE_BEFORE: dict[str, Transition] = {
     "train": "trained",
 }
 """The gate that a stage has to pass before it is committed."""
+
+Decision = Literal["release", "discard"]
+"""What a person can decide of a hold."""
 
 
 @dataclass
@@ -126,6 +130,16 @@ def resume(settings: Settings) -> Outcome:
         _select(root, settings, outcome, None, rejudge=False)
         _label(root, settings, outcome, rejudge=False)
     return _finished(root, settings, outcome, learns=True, report=True, rejudge=False)
+
+
+def settle(settings: Settings, decision: Decision, subject: str, note: str, by: str | None = None) -> Outcome:
+    """Release or discard what is held, and go on with it. Raises UsageError if it is not held, or the note is empty.
+
+    `by` says who decided, if it is not the user on whose account this runs.
+    """
+    decide = {"release": release, "discard": discard}[decision]
+    decide(open_root(settings.root_uri), subject, note, by)
+    return resume(settings)
 
 
 def pick(settings: Settings, name: str | None) -> Outcome:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.holds import about_hold, tell_verdict
 from flows.publish import publish_verdict
 from flows.settings import Settings
 from tasks.gate.checks import Transition
@@ -108,7 +109,9 @@ class Run:
         self.summary.seconds["gate"] += spent
         self.summary.seconds[staged.stage] -= spent
         self.summary.verdicts.append(verdict)
-        publish_verdict(verdict)
+        hold = about_hold(self.settings, self.opened, verdict, staged)
+        publish_verdict(verdict, hold)
+        tell_verdict(self.settings.service.name, verdict, hold)
         return verdict
 
     def hint(self, words: str) -> None:

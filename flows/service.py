@@ -1,8 +1,42 @@
-"""Settings of Winnow as a service: what it is called on the Prefect server."""
+"""Settings of Winnow as a service: what it is called on the Prefect server, when it runs, whom it tells."""
 
-from pydantic import Field
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
 
 from tasks.store.settings import StrictModel
+
+
+class ScheduleSettings(StrictModel):
+    """When the flows start by themselves: cron expressions in the time zone of the service; null for never."""
+
+    curate: str | None = Field(default="5 * * * *", description="Take in what is new: every hour.")
+    select: str | None = Field(default="35 * * * *", description="Top the label queue up: every hour.")
+    label: str | None = Field(default="20,50 * * * *", description="Send tasks, take answers back: twice an hour.")
+    learn: str | None = Field(default="0 2 * * *", description="Train if there are new labels: every night.")
+    maintain: str | None = Field(default="0 4 * * 0", description="Compact and sweep: on Sundays.")
+    remind: str | None = Field(default="0 9 * * *", description="Tell again what waits for a decision: every morning.")
+
+
+class NotifySettings(StrictModel):
+    """Whom it tells of holds, odd sources and failed runs. Addresses are secrets: here stand only their names."""
+
+    block: str | None = Field(
+        default=None,
+        description="A notification block on the Prefect server, as `slack-webhook/ops` or `email/ops`: type and name.",
+    )
+    slack: str | None = Field(
+        default=None, description="Name of the environment variable with the address of a Slack webhook."
+    )
+    webhook: str | None = Field(
+        default=None,
+        description="Name of the environment variable with an http(s) address; it gets JSON: subject and text.",
+    )
+    email: str | None = Field(
+        default=None,
+        description="Name of the environment variable with a mail server and a receiver, as "
+        "`mailtos://USER:PASSWORD@HOST:587?to=ops@example.org`.",
+    )
 
 
 class ServiceSettings(StrictModel):
@@ -14,3 +48,25 @@ class ServiceSettings(StrictModel):
         description="What this root is called on the Prefect server; its deployments are `winnow curate/NAME` and so "
         "on. Give each root another one.",
     )
+    timezone: str = Field(default="UTC", description="Time zone of the schedules, as `Europe/Berlin`.")
+    schedules: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    remind_hours: float = Field(
+        default=12, ge=0, description="Hours from which a hold is told again, by each run of `winnow remind`."
+    )
+    silent_s: int = Field(
+        default=90,
+        ge=60,
+        description="Seconds without a sign of life (there is one every 30) after which a run is marked crashed and "
+        "started again.",
+    )
+    restarts: int = Field(default=3, ge=0, le=20, description="How often a run that crashed is started again.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, OSError, ValueError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name

@@ -5,17 +5,20 @@ from tasks.store.log import Batch, Event, Log, read_log, record
 from tasks.store.root import Root
 
 
-def release(root: Root, subject: str, note: str) -> Event:
-    """Let a held batch or selection through its gate. Raises UsageError if it is not held."""
-    return _settle(root, subject, "released", note)
+def release(root: Root, subject: str, note: str, by: str | None = None) -> Event:
+    """Let a held batch or selection through its gate. Raises UsageError if it is not held.
+
+    `by` says who decided, if it is not the user on whose account this runs.
+    """
+    return _settle(root, subject, "released", note, by)
 
 
-def discard(root: Root, subject: str, note: str) -> Event:
-    """Give a held batch or selection up. Raises UsageError if it is not held."""
-    return _settle(root, subject, "discarded", note)
+def discard(root: Root, subject: str, note: str, by: str | None = None) -> Event:
+    """Give a held batch or selection up, as `release` lets it through. Raises UsageError if it is not held."""
+    return _settle(root, subject, "discarded", note, by)
 
 
-def _settle(root: Root, subject: str, decision: str, note: str) -> Event:
+def _settle(root: Root, subject: str, decision: str, note: str, by: str | None) -> Event:
     if not note.strip():
         raise UsageError("Say why, in a word or two: --note is not to be empty.")
     made: list[Event] = []
@@ -24,7 +27,7 @@ def _settle(root: Root, subject: str, decision: str, note: str) -> Event:
         held = _held(log, subject)
         if held.held is None:
             return None
-        event = Event(subject, decision, held.held.stage, note=note)  # type: ignore[arg-type]
+        event = Event(subject, decision, held.held.stage, by=by, note=note)  # type: ignore[arg-type]
         made.append(event)
         return event
 

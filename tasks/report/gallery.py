@@ -8,8 +8,9 @@ from typing import Any
 
 from tasks.image import thumbnail
 from tasks.image.decode import decode_thumbnail
-from tasks.store import tables, views
+from tasks.store import staging, tables, views
 from tasks.store.root import Root
+from tasks.store.staging import Staged
 
 SHORT_SIDE = 128
 QUALITY = 80
@@ -58,6 +59,38 @@ def thumbnails_in(root: Root, batches: list[str], most: int = 12) -> list[tuple[
     )
     small = _small(root, [row["sample_id"] for row in rows])
     return [(file_name(row["source_uri"]), small[row["sample_id"]]) for row in rows]
+
+
+def thumbnails_staged(root: Root, staged: Staged, most: int = 12) -> list[tuple[str, bytes]]:
+    """Some of what a gate looks at, spread over it: the name of the file, and a small JPEG.
+
+    What stands before ingest has its pictures in staging, everything else refers to samples.
+    """
+    if staged.stage == "ingest":
+        return _thumbnails_of_shards(root, staged.subject, most)
+    rows = staging.read_rows(root, staged.rows_uri)
+    if rows is None or "sample_id" not in rows.column_names:
+        return []
+    ids = list(dict.fromkeys(one for one in rows["sample_id"].to_pylist() if one))
+    captions = {one: one for one in ids[:: -(-len(ids) // most) or 1]}
+    small = _small(root, list(captions))
+    marks = ", ".join("?" for _ in captions)
+    sql = f"SELECT sample_id, source_uri FROM samples WHERE sample_id IN ({marks})"
+    found = _rows(views.connect(root), sql, list(captions)) if captions else []
+    names = {row["sample_id"]: file_name(row["source_uri"]) for row in found}
+    return [(names[one], small[one]) for one in captions if one in small and one in names]
+
+
+def _thumbnails_of_shards(root: Root, batch: str, most: int) -> list[tuple[str, bytes]]:
+    for uri in staging.staged_uris(root, batch, "ingest"):
+        rows = staging.read_rows(root, uri)
+        if rows is not None and "thumbnail" in rows.column_names and "uri" in rows.column_names:
+            seen = rows.select(["uri", "thumbnail"]).filter(rows["thumbnail"].is_valid())
+            return [
+                (file_name(row["uri"]), _smaller(row["thumbnail"]))
+                for row in seen.take(range(0, len(seen), -(-len(seen) // most) or 1)).to_pylist()
+            ]
+    return []
 
 
 def file_name(uri: str) -> str:
@@ -137,10 +170,11 @@ def _small(root: Root, ids: list[str]) -> dict[str, bytes]:
     if samples is None or not ids:
         return {}
     found = tables.lookup(samples, "sample_id", list(dict.fromkeys(ids)), ["thumbnail"])
-    return {
-        row["sample_id"]: thumbnail.encode(thumbnail.shrink(decode_thumbnail(row["thumbnail"]), SHORT_SIDE), QUALITY)
-        for row in found.to_pylist()
-    }
+    return {row["sample_id"]: _smaller(row["thumbnail"]) for row in found.to_pylist()}
+
+
+def _smaller(jpeg: bytes) -> bytes:
+    return thumbnail.encode(thumbnail.shrink(decode_thumbnail(jpeg), SHORT_SIDE), QUALITY)
 
 
 def data_uri(jpeg: bytes) -> str:
