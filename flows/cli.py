@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.commands import deploying
 from flows.decisions import decisions
 from flows.labels import labels, predictions
 from flows.metadata import metadata
@@ -283,6 +284,7 @@ app.add_typer(labels, name="labels")
 app.add_typer(predictions, name="predictions")
 app.add_typer(ontologies, name="ontology")
 app.add_typer(upkeep)
+app.add_typer(deploying)
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def load_settings(file: str | None = None, overrides: dict[str, Any] | None = No
     Raises:
         UsageError: the file is not there or no YAML, or something in it is wrong; every error is named.
     """
-    place = file or os.environ.get("WINNOW_CONFIG") or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
+    place = settings_file(file)
     stated = _read(place) if place else {}
     if "WINNOW_ROOT" in os.environ:
         stated["root"] = os.environ["WINNOW_ROOT"]
@@ -87,6 +87,11 @@ def load_settings(file: str | None = None, overrides: dict[str, Any] | None = No
         return Settings.model_validate(stated)
     except ValidationError as error:
         raise UsageError(_in_plain_words(error)) from error
+
+
+def settings_file(file: str | None = None) -> str | None:
+    """The file that settings are read from: the one given, WINNOW_CONFIG, winnow.yaml if it is here, or none."""
+    return file or os.environ.get("WINNOW_CONFIG") or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
 
 
 def _read(place: str) -> dict[str, Any]:
