@@ -1,5 +1,7 @@
 """Curate: ingest, dedupe, embed, compare, with a gate after each, for every planned batch of a source."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from prefect import flow
@@ -19,6 +21,7 @@ from tasks.ingest.plan import Plan, plan
 from tasks.ingest.resolve import commit_ingest, gather_ingest
 from tasks.ingest.shard import ingest_shard, shards_to_ingest
 from tasks.report.gallery import thumbnails_in
+from tasks.store.errors import PlanAwayError
 from tasks.store.root import WAITING, locked, open_root
 
 
@@ -35,10 +38,12 @@ def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True
         A Summary; in a state named `Held` if a gate held something.
     """
     root = open_root(settings.root_uri, create=True)
+    run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
+    if planned and planned.part:
+        read_apart(run, planned.batches)
     with locked(root, WAITING):
         by = settings.gates.ingested.by
         planned = planned or plan(root, settings.source_uri, settings.ingest, settings.frozen(), by)
-        run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         for batch in plan_again(run.root, settings.embed):
             run.summary.batches.append(batch)
             embed(run, batch)
@@ -49,6 +54,14 @@ def curate(settings: Settings, planned: Plan | None = None, rejudge: bool = True
         publish_summary("curate", run.summary, {"new": planned.new})
         publish_pictures("curate", thumbnails_in(run.opened, run.summary.batches))
     return finished(run.summary)
+
+
+def read_apart(run: Run, batches: Iterable[str]) -> None:
+    """Read the files of a part of a source before it is its turn to commit, beside other runs."""
+    for batch in batches:
+        with run.at_work(batch, "ingest"), suppress(PlanAwayError):
+            if not run.done(batch, "ingest") and not run.discarded(batch):
+                ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
 
 
 def ingest(run: Run, batch: str) -> bool:

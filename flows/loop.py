@@ -113,11 +113,18 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
             outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")
         if outcome.planned.described:
             outcome.notes.append(f"Of {outcome.planned.described} known files there is new metadata.")
-        _curate(root, settings, outcome)
-        if select:
-            _select(root, settings, outcome, None)
-            _label(root, settings, outcome)
+        if not outcome.planned.part:
+            _go_on(root, settings, outcome, select)
+    if outcome.planned.part:  # its files are read while other runs commit
+        _go_on(root, settings, outcome, select)
     return _finished(root, settings, outcome, learns=select, report=report)
+
+
+def _go_on(root: Root, settings: Settings, outcome: Outcome, select: bool) -> None:
+    _curate(root, settings, outcome)
+    if select:
+        _select(root, settings, outcome, None)
+        _label(root, settings, outcome)
 
 
 def resume(settings: Settings) -> Outcome:
@@ -209,7 +216,7 @@ def _finished(
 
 
 def _curate(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = True) -> None:
-    if _something_to_curate(root, settings, settings.gates if rejudge else None):
+    if _something_to_curate(root, settings, outcome.planned, settings.gates if rejudge else None):
         from flows.curate import curate
 
         outcome.summaries.append(_summary(curate(settings, outcome.planned, rejudge, return_state=True)))
@@ -243,9 +250,9 @@ def _learn(
         outcome.summaries.append(_summary(learn(settings, name, rejudge, trains, return_state=True)))
 
 
-def _something_to_curate(root: Root, settings: Settings, gates: GateSettings | None) -> bool:
-    open_batches = read_log(root).open_batches
-    return asks_for_another(root, settings.embed) or any(_moves(root, batch, gates) for batch in open_batches)
+def _something_to_curate(root: Root, settings: Settings, planned: Plan, gates: GateSettings | None) -> bool:
+    before = [batch for batch in read_log(root).open_batches if not planned.part or batch.batch_id in planned.batches]
+    return asks_for_another(root, settings.embed) or any(_moves(root, batch, gates) for batch in before)
 
 
 def _moves(root: Root, batch: Batch, gates: GateSettings | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.ingest.manifest import is_part
 from tasks.ingest.metadata.catch_up import catch_up
 from tasks.ingest.metadata.describe import DESCRIBED, Describer, described
 from tasks.ingest.settings import IngestSettings
@@ -34,6 +35,7 @@ class Plan:
         batches: ids of all batches of objects that stand before a stage, in the order in which they were planned.
         unreadable: places in the source that cannot be read; they are not among the files listed.
         described: known files of which something else is said now, in a sidecar or a joined file, than before.
+        part: the source is a manifest of some objects that Winnow wrote: nothing but its own batches is before the run.
     """
 
     listed: int
@@ -43,12 +45,14 @@ class Plan:
     batches: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     described: int = 0
+    part: bool = False
 
 
 def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any], by: str | None = None) -> Plan:
     """List the source and plan batches of what is new; nothing new, nothing is written.
 
-    What is said of known files since, in a sidecar or a joined file, is recorded on the way.
+    What is said of known files since, in a sidecar or a joined file, is recorded on the way. Of a manifest that is part
+    of a source no batch but its own is before the run: fresh objects do not wait for a backfill, nor the other way.
 
     Args:
         root: where the dataset is.
@@ -61,22 +65,24 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
         UsageError: the source is not there, cannot be read, or holds nothing to take; or a joined file is broken.
     """
     sidecar = settings.metadata.sidecar
+    part = is_part(root, source)
     listing = list_source(source, settings.include, leave_out=root.uri, sidecar=sidecar)
-    if not len(listing.files):
+    if not len(listing.files) and not part:
         _refuse_empty(read_log(root), source, listing)
-    fresh = _fresh(root, listing.files)
+    fresh = unknown(root, listing.files)
     describer = Describer(settings, listing.prefix, listing.sidecars)
-    again = catch_up(root, source, _others(listing.files, fresh), describer)
+    again = 0 if part else catch_up(root, source, _others(listing.files, fresh), describer)
     fresh = described(fresh, describer)
-    for part in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
-        add_batch(root, source, part, frozen)
-    waiting = tuple(batch.batch_id for batch in read_log(root).open_batches if batch.planned.stage == "ingest")
+    for objects in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
+        add_batch(root, source, objects, frozen)
+    waiting = [batch for batch in read_log(root).open_batches if batch.planned.stage == "ingest"]
+    batches = tuple(batch.batch_id for batch in waiting if not part or batch.planned.source == source)
     known = listing.listed - listing.ignored - len(fresh)
-    return Plan(listing.listed, listing.ignored, known, len(fresh), waiting, listing.unreadable, again)
+    return Plan(listing.listed, listing.ignored, known, len(fresh), batches, listing.unreadable, again, part)
 
 
-def _fresh(root: Root, files: pa.Table) -> pa.Table:
-    """Objects that no table and no open plan knows, and those that were deferred, on their next pass."""
+def unknown(root: Root, files: pa.Table) -> pa.Table:
+    """Of files as LISTED, those that no table and no open plan knows, and deferred ones again; as PLANNED."""
     first = [object_id(uri, version, 0) for uri, version in _pairs(files)]
     objects = _as_planned(files, first, passes=[0] * len(files), deferrals=[0] * len(files))
     in_plans = _ids_in_open_plans(root)

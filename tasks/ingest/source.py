@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.ingest.manifest import folder_of, lies_in, named_files, no_manifest, unreadable_source
+from tasks.ingest.manifest import lies_in, named_files, no_manifest, told_from, unreadable_source
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Entry, Storage, in_bucket, shown, storage_for, to_key, to_path
 
@@ -88,8 +88,8 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
 
 
 def prefix_of(source: str) -> str:
-    """What the URIs of files below a source begin with; of a manifest, below its folder."""
-    return (source if _is_folder(source) else folder_of(source)).removesuffix("/") + "/"
+    """What the URIs of files below a source begin with; of a manifest, below its folder or what it says."""
+    return (source if _is_folder(source) else told_from(source)).removesuffix("/") + "/"
 
 
 def _is_folder(source: str) -> bool:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.plan import plan
+from tasks.ingest.manifest import write_manifest
+from tasks.ingest.plan import Plan, plan
 from tasks.ingest.settings import IngestSettings
 from tasks.store.errors import UsageError
 from tasks.store.log import read_log
 from tasks.store.plans import read_plan
-from tasks.store.root import Root
+from tasks.store.root import Root, open_root
 from tasks.store.storage import to_uri
 from tests.made import Maker
 
@@ -104,3 +105,42 @@ def test_plan__an_empty_source_is_a_mistake_the_first_time(root: Root, maker: Ma
     make_plan(root, maker)
     place.unlink()
     assert make_plan(root, maker).new == 0
+
+
+def plan_part(root: Root, maker: Maker, names: list[str], **settings: object) -> Plan:
+    chosen = IngestSettings(**settings)  # type: ignore[arg-type]
+    uris = [to_uri(maker.folder / name) for name in names]
+    manifest = write_manifest(root, "events", below=to_uri(maker.folder), uris=uris)
+    return plan(root, manifest, chosen, {"ingest": chosen.compute(), "shard_size": 8, "dedupe": {}})
+
+
+def test_plan__of_a_part_takes_its_own_batches_only(root: Root, maker: Maker) -> None:
+    maker.photographs(6)
+    names = [f"cam/{number:05d}.jpg" for number in range(6)]
+    backfill = plan_part(root, maker, names[:4], batch_size=2)
+    fresh = plan_part(root, maker, names[3:])
+    assert (backfill.new, len(backfill.batches), fresh.new, fresh.known, len(fresh.batches)) == (4, 2, 2, 1, 1)
+    assert not set(fresh.batches) & set(backfill.batches)
+    assert plan_part(root, maker, names[:4]).batches == backfill.batches  # a killed run goes on
+    assert make_plan(root, maker).batches == (*backfill.batches, *fresh.batches)
+
+
+def test_plan__of_a_part_gives_the_objects_and_metadata_of_a_listing(root: Root, maker: Maker, tmp_path: Path) -> None:
+    """Patterns and hidden folders too are told from the source, not from where the manifest lies."""
+    names = ["a/day 1/x +%.jpg", "b/night/ü.jpg", "b/.hidden/z.jpg", "notes.txt"]
+    for name in names:
+        maker.write(name, b"1")
+    chosen = {"include": ["?/*.jpg"], "metadata": {"path": "{sensor_id}/{shift}/{name}"}}
+    of_part = plan_part(root, maker, names, **chosen)
+    other = open_root(tmp_path / "other", create=True)
+    of_listing = make_plan(other, maker, **chosen)
+    assert (of_part.listed, of_part.ignored, of_part.new) == (4, 2, 2)
+    planned = [read_plan(*pair)[0].to_pylist() for pair in ((root, of_part.batches[0]), (other, of_listing.batches[0]))]
+    assert planned[0] == planned[1]
+    assert [row["sensor_id"] for row in planned[0]] == ["a", "b"]
+
+
+def test_plan__of_a_part_with_nothing_to_take_is_no_mistake(root: Root, maker: Maker) -> None:
+    maker.write("notes.txt", b"1")
+    planned = plan_part(root, maker, ["notes.txt"])
+    assert (planned.listed, planned.ignored, planned.batches) == (1, 1, ())

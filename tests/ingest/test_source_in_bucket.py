@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.ingest.manifest import write_manifest
 from tasks.ingest.settings import IngestSettings
 from tasks.ingest.source import Listing, list_source, refuse_missing_source
 from tasks.store.errors import UsageError
+from tasks.store.root import open_root
 from tasks.store.storage import to_key, to_uri
 from tests.buckets import Buckets
 
@@ -64,6 +66,13 @@ def test_list_source__a_manifest_in_a_bucket_or_beside(s3: Buckets, bucket: str,
     (tmp_path / "local.jpg").write_bytes(b"1")
     both = listed(str(tmp_path / "list.txt"))
     assert both.files["uri"].to_pylist() == sorted([to_uri(tmp_path / "local.jpg"), f"{bucket}/in/a%20b.jpg"])
+
+
+def test_list_source__a_manifest_gives_the_versions_of_a_listing(bucket: str, tmp_path: Path) -> None:
+    """Else one object would get two ids."""
+    of_listing = listed(f"{bucket}/in").files
+    manifest = write_manifest(open_root(tmp_path, create=True), below=bucket, uris=of_listing["uri"].to_pylist())
+    assert list_source(manifest, INCLUDE, leave_out="file:///elsewhere").files.equals(of_listing)
 
 
 def test_list_source__mistakes_are_told(s3: Buckets, bucket: str) -> None:
