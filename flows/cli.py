@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deployments.commands import deploying
+from deployments.events import events
 from flows.decisions import decisions
 from flows.labels import labels, predictions
 from flows.metadata import metadata
@@ -285,6 +286,7 @@ app.add_typer(predictions, name="predictions")
 app.add_typer(ontologies, name="ontology")
 app.add_typer(upkeep)
 app.add_typer(deploying)
+app.add_typer(events)
 
 
 def main() -> None:

@@ -39,6 +39,35 @@ class NotifySettings(StrictModel):
     )
 
 
+class EventSettings(StrictModel):
+    """How `winnow watch` takes up what arrives: many objects make one run."""
+
+    queue: str | None = Field(
+        default=None,
+        description="Name or URL of the SQS queue that tells of new objects in the source. Empty: winnow-NAME, the one "
+        "that `winnow connect` makes; `winnow status` and `winnow doctor` ask it only if it is named.",
+    )
+    max_objects: int = Field(default=1000, ge=1, le=50_000, description="Objects that start a run at once.")
+    max_wait_s: float = Field(
+        default=20.0, ge=0.1, le=3600, description="Seconds after which fewer of them start one all the same."
+    )
+    visibility_s: int = Field(
+        default=120, ge=10, le=43_200, description="Seconds after which messages of a dead listener are taken again."
+    )
+    max_receives: int = Field(
+        default=10, ge=1, le=1000, description="Times that a message is taken before it is given up as a dead letter."
+    )
+    settle_s: float = Field(
+        default=2.0,
+        ge=0.1,
+        description="Seconds for which a file of a folder stays as it is before it counts as whole.",
+    )
+    heartbeat: str | None = Field(
+        default=None,
+        description="A file that the listener touches at least every minute, for health checks. Empty: none.",
+    )
+
+
 class ServiceSettings(StrictModel):
     """How one root is served: several roots share a Prefect server, each under a name of its own."""
 
@@ -51,6 +80,7 @@ class ServiceSettings(StrictModel):
     timezone: str = Field(default="UTC", description="Time zone of the schedules, as `Europe/Berlin`.")
     schedules: ScheduleSettings = Field(default_factory=ScheduleSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
+    events: EventSettings = Field(default_factory=EventSettings)
     remind_hours: float = Field(
         default=12, ge=0, description="Hours from which a hold is told again, by each run of `winnow remind`."
     )

@@ -92,7 +92,7 @@ def reserve() -> http.server.ThreadingHTTPServer:
     """Bind the proxy to a port, so that its URL is known before any process is started; it listens once it is run."""
     proxy = _Proxy(("127.0.0.1", 0), _Handler)
     os.environ |= {
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{proxy.server_address[1]}",
+        **{f"AWS_ENDPOINT_URL_{name}": f"http://127.0.0.1:{proxy.server_address[1]}" for name in ("S3", "SQS", "STS")},
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -22,6 +22,9 @@ _ASKED_AT_ONCE = 32
 
 _CHUNK = 65_536
 
+MISSING = "missing"
+"""The version of a file that is named and not there."""
+
 _BELOW = "#below "
 
 _FOLDER = "manifests"
@@ -123,4 +126,4 @@ def _stated(uri: str) -> Entry:
     try:
         return storage_for(uri).stat(uri)
     except Unreachable:
-        return Entry(uri, "missing", 0, 0.0)
+        return Entry(uri, MISSING, 0, 0.0)

@@ -5,12 +5,13 @@ import os
 import re
 import stat
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.ingest.manifest import lies_in, named_files, no_manifest, told_from, unreadable_source
+from tasks.ingest.manifest import MISSING, lies_in, named_files, no_manifest, told_from, unreadable_source
+from tasks.ingest.settings import IngestSettings
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.storage import Entry, Storage, in_bucket, shown, storage_for, to_key, to_path
 
@@ -74,10 +75,12 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
             rows.append(found)
         elif wanted:
             unreadable.append(uri.removesuffix("/"))
+        elif sidecar and key.endswith(sidecar) and isinstance(found, Entry):
+            if found.version != MISSING:
+                ignored += 1
+                sidecars.append(found)
         elif not key.endswith("/"):
             ignored += 1
-            if sidecar and key.endswith(sidecar) and isinstance(found, Entry):
-                sidecars.append(found)
         if len(rows) == _CHUNK:
             parts.append(_table(rows))
             rows = []
@@ -85,6 +88,17 @@ def list_source(source: str, include: list[str], *, leave_out: str, sidecar: str
     return Listing(
         ignored + len(files), ignored, files, tuple(sorted(unreadable)), prefix, _table(sidecars).sort_by("uri")
     )
+
+
+def would_take(source: str, settings: IngestSettings) -> Callable[[str], bool]:
+    """Says of the URI of a file whether a run of the source would take it, or read it as a sidecar."""
+    prefix, pattern, sidecar = prefix_of(source), _pattern(settings.include), settings.metadata.sidecar
+
+    def takes(uri: str) -> bool:
+        key = urllib.parse.unquote(uri.removeprefix(prefix))
+        return not _hidden(key) and (_included(key, pattern) or bool(sidecar and key.endswith(sidecar)))
+
+    return takes
 
 
 def prefix_of(source: str) -> str:

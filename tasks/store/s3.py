@@ -23,14 +23,20 @@ _STARTING = threading.Lock()
 def client() -> Any:
     """The client of this process; its threads share it. Raises UsageError for a profile that is not there."""
     with _STARTING:
-        return _client()
+        return _client("s3", None)
+
+
+def client_of(service: str, region: str | None) -> Any:
+    """The same for another service of AWS, in a region (None: that of the settings). Raises UsageError."""
+    with _STARTING:
+        return _client(service, region)
 
 
 def lance_options(uri: str) -> dict[str, str]:
     """What Lance's own client needs to reach a URI, with credentials that are fresh now."""
     bucket = to_key(uri)[0]
     options = {
-        "aws_region": _region(bucket),
+        "aws_region": region_of(bucket),
         "connect_timeout": "10s",
         "timeout": "120s",
         "client_retry_timeout": str(int(PATIENCE_S)),
@@ -82,7 +88,7 @@ def _frozen(found: Any) -> Any:
 
 
 @functools.cache
-def _client() -> Any:
+def _client(service: str, region: str | None) -> Any:
     from botocore import UNSIGNED, exceptions
     from botocore.config import Config
 
@@ -96,17 +102,18 @@ def _client() -> Any:
         response_checksum_validation="when_required",
     )
     try:
-        if credentials() is None:
+        if service == "s3" and credentials() is None:
             how = how.merge(Config(signature_version=UNSIGNED))
-        return _session().client("s3", config=how)
+        return _session().client(service, region_name=region, config=how)
     except (exceptions.BotoCoreError, ValueError) as error:
         raise UsageError(
-            f"S3 cannot be used as it is set up: {error} Check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL."
+            f"{service.upper()} cannot be used as it is set up: {error} Check AWS_PROFILE, AWS_REGION and "
+            "AWS_ENDPOINT_URL."
         ) from error
 
 
 @functools.cache
-def _region(bucket: str) -> str:
+def region_of(bucket: str) -> str:
     """Where a bucket is: it says so itself, to those too whom it tells nothing else."""
     from botocore.exceptions import ClientError
 

@@ -1,6 +1,7 @@
 """Sidecars: JSON files beside the images. A broken one is a finding, never an error."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Sidecar:
     version: str | None
     values: dict[str, Any]
     wrong: str = ""
+
+
+def names_beside(uri: str, ending: str) -> tuple[str, str]:
+    """The URIs that the sidecar of a file may have."""
+    return f"{uri}{ending}", re.sub(r"\.[^./]*$", "", uri) + ending
 
 
 def beside(uris: pa.Array, sidecars: pa.Table, ending: str) -> pa.Array:

@@ -1,0 +1,102 @@
+"""Start a run of curate for a manifest: on the Prefect server, once for one manifest, or here where there is none."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from flows.settings import Settings
+from tasks.store.errors import UsageError, WinnowError
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that the server took, or that is done here: its id, its name, and whether the server took it before."""
+
+    id: str
+    name: str
+    again: bool = False
+
+
+def has_server() -> bool:
+    """Whether a Prefect server is named."""
+    return bool(os.environ.get("PREFECT_API_URL"))
+
+
+def deployment_name(settings: Settings) -> str:
+    """What curate of this root is called on the server."""
+    return f"winnow curate/{settings.service.name}"
+
+
+def start_curate(
+    settings: Settings,
+    source: str,
+    *,
+    key: str | None = None,
+    config: str | None = None,
+    queue: str | None = None,
+    tags: Iterable[str] = (),
+) -> Started:
+    """Have a source taken in. Again for the same key, it gives the run that there is, unless that was given up.
+
+    Args:
+        settings: name the root.
+        source: URI of the manifest, or of another source.
+        key: of what is taken in; a manifest has its URI.
+        config: settings file, as the worker sees it; that of the deployment if not given.
+        queue: work queue of the deployment's pool.
+        tags: of the run.
+
+    Raises:
+        UsageError: the deployment is not there.
+        WinnowError: the server does not answer, or does not take the run.
+    """
+    if not has_server():
+        return _run_here(settings, source)
+    from prefect.deployments import run_deployment
+
+    parameters = {"source": source} | ({"config": config} if config else {})
+    with server_told_plainly(deployment_name(settings)):
+        for attempt in itertools.count(1):
+            run: Any = run_deployment(
+                deployment_name(settings),
+                parameters=parameters,
+                idempotency_key=f"{key or source} {attempt}",
+                work_queue_name=queue,
+                tags=tags,
+                timeout=0,
+                as_subflow=False,
+            )
+            if not _given_up(run):
+                break
+    return Started(str(run.id), run.name, attempt > 1 or not run.state.is_scheduled())
+
+
+@contextmanager
+def server_told_plainly(deployment: str) -> Iterator[None]:
+    """Errors of the Prefect server as one plain sentence."""
+    import httpx
+    from prefect.exceptions import ObjectNotFound, PrefectException
+
+    try:
+        yield
+    except ObjectNotFound as error:
+        raise UsageError(f"There is no deployment {deployment} on the server: `winnow deploy` makes it.") from error
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        address = os.environ.get("PREFECT_API_URL")
+        raise WinnowError(f"The Prefect server at {address} does not take it ({told}).") from error
+
+
+def _given_up(run: Any) -> bool:
+    """Whether a run ended without being done: cancelled, crashed or failed."""
+    return run.state is not None and run.state.is_final() and not run.state.is_completed()
+
+
+def _run_here(settings: Settings, source: str) -> Started:
+    from flows.loop import run
+
+    outcome = run(settings.model_copy(update={"source": source}), select=False, report=False)
+    return Started(str(outcome.as_json()["run_id"] or ""), "here")
