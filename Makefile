@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/ready-$(LOCK)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench label-studio clean
+.PHONY: help setup run up down logs test check lock bench label-studio clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,17 @@ run: $(READY) ## curate SOURCE into ROOT; the example goes round twice, its labe
 	    echo "$(BIN)/winnow run $(SOURCE) --root $(ROOT) --budget $(BUDGET) $(ORACLE)"; \
 	    $(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)" $(ORACLE) || exit $$?; \
 	done
+
+up: $(READY) $(if $(LABEL_STUDIO),.venv-label-studio/ready) ## keep Prefect, MLflow and a worker running here (CONFIG=winnow.yaml, LABEL_STUDIO=1)
+	$(BIN)/winnow up $(SERVED) $(if $(LABEL_STUDIO),--set service.label_studio=true)
+
+down: $(READY) ## end what 'make up' started
+	$(BIN)/winnow down $(SERVED)
+
+logs: $(READY) ## the last lines of their logs (FOLLOW=1: go on until Ctrl-C)
+	$(BIN)/winnow logs $(SERVED) $(if $(FOLLOW),--follow)
+
+SERVED = $(if $(CONFIG),--config "$(CONFIG)")
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

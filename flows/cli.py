@@ -10,6 +10,7 @@ import typer
 
 from deployments.commands import deploying
 from deployments.events import events
+from deployments.servers import servers
 from flows.decisions import decisions
 from flows.labels import labels, predictions
 from flows.metadata import metadata
@@ -287,6 +288,7 @@ app.add_typer(ontologies, name="ontology")
 app.add_typer(upkeep)
 app.add_typer(deploying)
 app.add_typer(events)
+app.add_typer(servers)
 
 
 def main() -> None:

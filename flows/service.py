@@ -1,10 +1,27 @@
-"""Settings of Winnow as a service: what it is called on the Prefect server, when it runs, whom it tells."""
+"""Settings of Winnow as a service: its name on the Prefect server, its servers, when it runs, whom it tells."""
 
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from tasks.store.settings import StrictModel
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class PortSettings(StrictModel):
+    """Ports of the servers that `winnow up` starts, on 127.0.0.1."""
+
+    prefect: Port = Field(default=4200, description="Prefect's server: its pages and its API.")
+    mlflow: Port = Field(default=5000, description="MLflow.")
+    label_studio: Port = Field(default=8080, description="Label Studio.")
+
+
+def _distinct(ports: PortSettings) -> PortSettings:
+    if len({*ports.model_dump().values()}) < len(ports.model_dump()):
+        raise ValueError("give each server a port of its own")
+    return ports
 
 
 class ScheduleSettings(StrictModel):
@@ -100,3 +117,16 @@ class ServiceSettings(StrictModel):
         except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"there is no time zone {name!r}") from error
         return name
+
+    data: str = Field(
+        default="winnow-service",
+        description="Folder of everything that the servers of `winnow up` keep: databases, artifacts, logs.",
+    )
+    ports: Annotated[PortSettings, AfterValidator(_distinct)] = Field(default_factory=PortSettings)
+    database: str | None = Field(
+        default=None,
+        pattern=r"^postgresql(\+asyncpg)?://",
+        description="PostgreSQL for Prefect and MLflow, as postgresql://USER@HOST/NAME; none for SQLite, for few "
+        "runs at a time. The password may come from PGPASSWORD or ~/.pgpass.",
+    )
+    label_studio: bool = Field(default=False, description="`winnow up` starts a Label Studio too.")

@@ -23,6 +23,7 @@ from tasks.store.storage import to_uri
 
 DEFAULT_FILE = "winnow.yaml"
 DEFAULT_ROOT = "winnow-root"
+_PLACES = (("source",), ("root",), ("ingest", "metadata", "join"), ("labels", "oracle", "file"), ("service", "data"))
 
 
 class Settings(StrictModel):
@@ -72,6 +73,8 @@ class Settings(StrictModel):
 def load_settings(file: str | None = None, overrides: dict[str, Any] | None = None) -> Settings:
     """Read settings: the file, then WINNOW_ROOT, then `overrides` (dotted names as `select.budget`).
 
+    WINNOW_TRACKING_URI stands in for `learn.tracking_uri`, unless the file names one.
+
     Relative places in the file are relative to the file, others to the working directory.
 
     Raises:
@@ -81,6 +84,8 @@ def load_settings(file: str | None = None, overrides: dict[str, Any] | None = No
     stated = _read(place) if place else {}
     if "WINNOW_ROOT" in os.environ:
         stated["root"] = os.environ["WINNOW_ROOT"]
+    if "WINNOW_TRACKING_URI" in os.environ and not _group(stated, ("learn",)).get("tracking_uri"):
+        _put(stated, ["learn", "tracking_uri"], os.environ["WINNOW_TRACKING_URI"])
     for name, value in (overrides or {}).items():
         _put(stated, name.split("."), value)
     try:
@@ -104,7 +109,7 @@ def _read(place: str) -> dict[str, Any]:
         raise UsageError(f"The settings {place} are no YAML: {where}") from error
     if not isinstance(stated, dict):
         raise UsageError(f"The settings {place} hold no names and values, as `source: /data/photos`.")
-    for names in (("source",), ("root",), ("ingest", "metadata", "join"), ("labels", "oracle", "file")):
+    for names in _PLACES:
         group = _group(stated, names[:-1])
         told = group.get(names[-1])
         if isinstance(told, str) and "://" not in told:
