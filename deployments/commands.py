@@ -1,4 +1,4 @@
-"""Commands about the Prefect server: deploy."""
+"""Commands of Winnow as a service: deploy; up, down, logs; connect, watch, backfill."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from deployments.events import events
+from deployments.servers import servers
 from flows.options import Config, Verbose, settings_from
 from flows.terminal import told_plainly
 
-deploying = typer.Typer()
+service = typer.Typer()
+service.add_typer(servers)
+service.add_typer(events)
 
 
-@deploying.command(epilog="Example: winnow deploy --config winnow.yaml --dry-run")
+@service.command(epilog="Example: winnow deploy --config winnow.yaml --dry-run")
 def deploy(
     config: Config = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,

@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.commands import deploying
-from deployments.events import events
-from deployments.servers import servers
+from deployments.commands import service
 from flows.decisions import decisions
 from flows.labels import labels, predictions
 from flows.metadata import metadata
@@ -286,9 +284,7 @@ app.add_typer(labels, name="labels")
 app.add_typer(predictions, name="predictions")
 app.add_typer(ontologies, name="ontology")
 app.add_typer(upkeep)
-app.add_typer(deploying)
-app.add_typer(events)
-app.add_typer(servers)
+app.add_typer(service)
 
 
 def main() -> None:
