@@ -34,20 +34,24 @@ def start_curate(
     settings: Settings,
     source: str,
     *,
+    deployment: str | None = None,
     key: str | None = None,
     config: str | None = None,
     queue: str | None = None,
     tags: Iterable[str] = (),
+    even_if_done: bool = False,
 ) -> Started:
     """Have a source taken in. Again for the same key, it gives the run that there is, unless that was given up.
 
     Args:
         settings: name the root.
         source: URI of the manifest, or of another source.
+        deployment: of curate; that of the root if not given.
         key: of what is taken in; a manifest has its URI.
         config: settings file, as the worker sees it; that of the deployment if not given.
         queue: work queue of the deployment's pool.
         tags: of the run.
+        even_if_done: the caller knows that something is left: a run that was completed is no reason not to start one.
 
     Raises:
         UsageError: the deployment is not there.
@@ -58,10 +62,11 @@ def start_curate(
     from prefect.deployments import run_deployment
 
     parameters = {"source": source} | ({"config": config} if config else {})
-    with server_told_plainly(deployment_name(settings)):
+    name = deployment or deployment_name(settings)
+    with server_told_plainly(name):
         for attempt in itertools.count(1):
             run: Any = run_deployment(
-                deployment_name(settings),
+                name,
                 parameters=parameters,
                 idempotency_key=f"{key or source} {attempt}",
                 work_queue_name=queue,
@@ -69,7 +74,7 @@ def start_curate(
                 timeout=0,
                 as_subflow=False,
             )
-            if not _given_up(run):
+            if not (run.state and run.state.is_final() and (even_if_done or not run.state.is_completed())):
                 break
     return Started(str(run.id), run.name, attempt > 1 or not run.state.is_scheduled())
 
@@ -88,11 +93,6 @@ def server_told_plainly(deployment: str) -> Iterator[None]:
         told = " ".join(str(error).split())[:200] or type(error).__name__
         address = os.environ.get("PREFECT_API_URL")
         raise WinnowError(f"The Prefect server at {address} does not take it ({told}).") from error
-
-
-def _given_up(run: Any) -> bool:
-    """Whether a run ended without being done: cancelled, crashed or failed."""
-    return run.state is not None and run.state.is_final() and not run.state.is_completed()
 
 
 def _run_here(settings: Settings, source: str) -> Started:

@@ -64,11 +64,18 @@ def told_from(manifest: str) -> str:
 def named_files(manifest: str, root: str) -> Iterator[Entry]:
     """What a manifest names, once each, but for what lies in the root. Raises UsageError if it is no manifest."""
     outside = functools.cache(lambda folder: not lies_in(folder, root))
-    uris = [uri for uri in _uris(manifest) if outside(folder_of(uri))]
+    uris = [uri for uri in names_in(manifest) if outside(folder_of(uri))]
     with ThreadPoolExecutor(_ASKED_AT_ONCE, "manifest") as pool:
         for start in range(0, len(uris), _CHUNK):
             part = uris[start : start + _CHUNK]
             yield from pool.map(_stated, part) if any(map(in_bucket, part)) else map(_stated, part)
+
+
+def names_in(manifest: str) -> dict[str, None]:
+    """The URIs that it names, in order. Names keep their blanks, and whatever else a line may hold."""
+    lines = (line.removesuffix("\r") for line in _text(manifest).split("\n"))
+    names = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return dict.fromkeys(to_uri(name.strip()) if "://" in name else _beside(manifest, name) for name in names)
 
 
 def folder_of(uri: str) -> str:
@@ -91,13 +98,6 @@ def unreadable_source(source: str, why: str | None) -> UsageError:
 def no_manifest(source: str) -> UsageError:
     """What to say of a source that is neither of what it may be."""
     return UsageError(f"The source {shown(source)} is neither a folder nor a text file of paths, one a line.")
-
-
-def _uris(manifest: str) -> dict[str, None]:
-    """The URIs that it names, in order. Names keep their blanks, and whatever else a line may hold."""
-    lines = (line.removesuffix("\r") for line in _text(manifest).split("\n"))
-    names = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
-    return dict.fromkeys(to_uri(name.strip()) if "://" in name else _beside(manifest, name) for name in names)
 
 
 def _text(manifest: str) -> str:
