@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
+from deployments.backfill import Asked, plan_backfill
+from deployments.chunks import start_chunks
 from deployments.progress import logged_progress
 from flows import loop
 from flows.holds import remind_of_holds
@@ -32,6 +35,39 @@ def curate(config: str | None = None, source: str | None = None) -> Any:
     """
     with logged_progress():
         return _told(loop.run(load_settings(config, {"source": source} if source else {}), select=False))
+
+
+@flow(name="winnow backfill", log_prints=True)
+def backfill(
+    config: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    chunk: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000,
+    parallel: Annotated[int, Field(ge=1, le=1000)] = 4,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Any:
+    """Take in what lay in the source before anybody watched, in runs that fresh files pass by. Again, it goes on.
+
+    Args:
+        config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
+        source: A folder, s3://BUCKET/PREFIX, or a text file of URIs. Empty: the source of the settings.
+        since: Files changed at this time or later. Empty: all.
+        until: Files changed before this time. Empty: all.
+        chunk: Objects in a run.
+        parallel: Runs at a time.
+        force: Open what was rejected again, too.
+        dry_run: Start nothing; the log says what would be started.
+    """
+    settings = load_settings(config, {"source": source} if source else {})
+    first, last = (moment.isoformat() if moment else None for moment in (since, until))
+    planned = plan_backfill(settings, Asked(settings.source_uri, first, last, chunk, force), dry_run=dry_run)
+    told = f"{planned.objects:,} objects in {len(planned.chunks):,} chunks; {planned.known:,} are known."
+    get_run_logger().info(f"{'Would start' if dry_run else 'Starts'} {told}")
+    if planned.chunks and not dry_run:
+        start_chunks(settings, planned.chunks, parallel)
+    return {"chunks": len(planned.chunks), "objects": planned.objects, "known": planned.known}
 
 
 @flow(name="winnow select", log_prints=True)

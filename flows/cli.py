@@ -184,12 +184,13 @@ def learn(
 def status(root: RootOption = None, config: Config = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Counts, batches and holds, last verdicts, what to do next."""
     with told_plainly(verbose):
+        from deployments.lag import look_at_queue
         from tasks.report.status import status as look
         from tasks.store.root import open_root
         from tasks.store.staging import settings_hash
 
         settings = settings_from(config, None, root=root)
-        found = look(open_root(settings.root_uri), settings_hash(settings.frozen()))
+        found = look(open_root(settings.root_uri), settings_hash(settings.frozen())) | look_at_queue(settings)
         if as_json:
             typer.echo(json.dumps(found, default=str))
         else:
@@ -267,9 +268,11 @@ def tag(
 def doctor(source: Source = None, root: RootOption = None, config: Config = None, verbose: Verbose = False) -> None:
     """Check what a run needs, and say how to mend what is missing."""
     with told_plainly(verbose):
+        from deployments.lag import examine_service
         from flows.doctor import examine
 
-        findings = examine(settings_from(config, None, source=source, root=root))
+        settings = settings_from(config, None, source=source, root=root)
+        findings = [*examine(settings), *examine_service(settings)]
         for one in findings:
             typer.echo(f"{'ok     ' if one.fine else 'missing' if one.needed else 'note   '}  {one.what}: {one.told}")
         if any(one.needed and not one.fine for one in findings):

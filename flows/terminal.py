@@ -222,7 +222,10 @@ def show_status(found: dict[str, Any]) -> None:
     if found["findings"]:
         table.add_row("findings", ", ".join(f"{number:,} {kind}" for kind, number in found["findings"].items()))
     if found["oldest_waiting"]:
-        table.add_row("waiting since", found["oldest_waiting"])
+        table.add_row("waiting since", f"{found['oldest_waiting']} ({found['lag_s']:,} s)")
+    if queue := found.get("queue"):
+        told = ", ".join(f"{value} {name}" for name, value in queue.items() if name != "name" and value is not None)
+        table.add_row("queue", escape(f"{queue['name']}: {told}".replace("_", " ")))
     if found["last_commit"]:
         table.add_row("last commit", found["last_commit"])
     console.print(table)

@@ -1,6 +1,6 @@
 """Where the dataset stands: counts, what is open or held and why, the last verdicts, what to do next."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tasks.labels.champion import promotion_of
@@ -57,6 +57,7 @@ def status(root: Root, settings_hash: str) -> dict[str, Any]:
         "verdicts": _rows(connection, _VERDICTS),
         "objects_of_older_settings": sum(older),
         "oldest_waiting": _text(counts["oldest_waiting"]),
+        "lag_s": _age(counts["oldest_waiting"]),
         "last_commit": _text(next((event.at for event in reversed(log.events) if event.event == "committed"), None)),
         "next": _next(held, counts, [batch.batch_id for batch in log.open_batches if not batch.held]),
     }
@@ -126,6 +127,11 @@ def _next(held: list[dict[str, Any]], counts: dict[str, Any], waiting: list[str]
 def _rows(connection: Any, sql: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
     return rows
+
+
+def _age(moment: datetime | None) -> int | None:
+    """Seconds since then."""
+    return max(0, int((datetime.now(UTC) - moment).total_seconds())) if moment else None
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -27,7 +27,7 @@ def server(away: Buckets, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     monkeypatch.setenv("PREFECT_API_URL", f"{away.url}/api")
     with (
-        temporary_settings({PREFECT_API_URL: f"{away.url}/api", PREFECT_CLIENT_MAX_RETRIES: 0}),
+        temporary_settings({PREFECT_API_URL: f"{away.url}/api", PREFECT_CLIENT_MAX_RETRIES: 3}),
         get_client(sync_client=True) as client,
     ):
         yield client

@@ -182,3 +182,25 @@ def test_watch_folder__takes_what_stands_still_once(server: Any, tmp_path: Path)
     listen(watch_folder, settings, lambda: taken() == expected, write)
     assert taken() == expected
     assert to_uri(folder) in runs(server, settings)
+
+
+def test_queue__status_and_doctor_tell_of_it_and_wait_for_nothing(
+    s3: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deployments import lag
+
+    bucket, settings, queue = connected(s3, tmp_path / "root")
+    assert lag.look_at_queue(settings) == {}
+    s3.put(bucket, "a.jpg", b"1")
+    events = {**settings.service.events.model_dump(), "queue": queue.place}
+    settings = load_settings(None, {"source": bucket, "service.name": settings.service.name, "service.events": events})
+    expected = {"name": queue.place, "waiting": 2, "in_hand": 0, "dead": 0}  # S3 begins with a test event
+    assert lag.look_at_queue(settings) == {"queue": expected}
+    assert [(one.what, one.fine) for one in lag.examine_service(settings)] == [("queue", True)]
+    monkeypatch.setattr(lag, "PATIENCE_S", 0.5)
+    s3.faults.delay_s = 2
+    assert "no answer" in lag.look_at_queue(settings)["queue"]["trouble"]
+    s3.faults.delay_s = 0
+    queue._client.delete_queue(QueueUrl=queue.url)
+    (finding,) = lag.examine_service(settings)
+    assert (finding.fine, "winnow connect" in finding.told) == (False, True)
