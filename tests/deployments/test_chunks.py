@@ -12,7 +12,7 @@ from deployments.chunks import cancel_chunks, start_chunks
 from deployments.start import start_curate
 from flows.cli import app
 from tasks.store.errors import UsageError
-from tests.deployments.conftest import deploy, runs
+from tests.deployments.served import deploy, runs
 from tests.made import Maker
 
 

@@ -23,7 +23,7 @@ from flows.settings import Settings, load_settings
 from tasks.ingest.source import list_source
 from tasks.store.storage import key_uri, to_uri
 from tests.buckets import Buckets
-from tests.deployments.conftest import deploy, runs
+from tests.deployments.served import deploy, runs
 
 KEYS = ["cam 1/a+b.jpg", "cam 1/ü 漢字.jpg", "cam 1/new\nline.jpg", "100%25/q?x=1#f.jpg", "plain.jpg", "d.JPEG"]
 
