@@ -51,10 +51,14 @@ SERVED = $(if $(CONFIG),--config "$(CONFIG)")
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-check: $(READY) ## lint, formatting, types
+check: $(READY) ## lint, formatting, types, and what infra/ says to Docker, AWS and Kubernetes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint infra/Dockerfile
+	$(BIN)/cfn-lint infra/aws.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec infra/compose.yaml
+	$(BIN)/check-jsonschema --schemafile tests/infra/worker.schema.json infra/worker.yaml
 
 bench: $(READY) .venv-bench/ready ## the slow checks and the benchmarks: ratios against limits and peers
 	$(BIN)/python -m pytest -m slow
