@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.utilities.urls import url_for
 
 from flows.events import HOLD, WAITING, WARN, resource_of
 from flows.service import ServiceSettings
@@ -74,7 +75,8 @@ def telling(service: ServiceSettings, deployments: list[UUID], blocks: list[UUID
         posture=Posture.Reactive,
         threshold=1,
     )
-    message = "{{ flow.name }}: {{ flow_run.state.message }}\n\n{{ flow_run|ui_url }}"
+    page = url_for("flow-run", "{{ flow_run.id }}")
+    message = f"{{{{ flow.name }}}}: {{{{ flow_run.state.message }}}}\n\n{page}"
     told = [
         ("a gate holds", _verdict(name, HOLD), "gate {{ event.payload.transition }} holds", verdict),
         (

@@ -83,7 +83,8 @@ class Registrar:
         """A block document, secrets included; its id."""
         what = f"block {block.get_block_type_slug()}/{name}"
         there = await self.find_block(block.get_block_type_slug(), name)
-        if there and there[1] == block.model_dump(mode="json", context={"include_secrets": True}):
+        fields = set(type(block).model_fields)
+        if there and there[1] == block.model_dump(mode="json", include=fields, context={"include_secrets": True}):
             self._did("unchanged", what)
             return there[0]
         if not self._will("changed" if there else "made", what):

@@ -39,7 +39,18 @@ def about_hold(settings: Settings, root: Root, verdict: Verdict, staged: Staged)
     if verdict.result != "hold" or (verdict.transition == "trained" and settings.gates.trained.mode != "approve"):
         return None
     form = release_form(settings.service.name, verdict.subject)
-    return Hold(form, commands_for(verdict.subject), thumbnails_staged(root, staged) if in_a_run() else [])
+    return Hold(form, commands_for(verdict.subject), _pictures_of(root, staged) if in_a_run() else [])
+
+
+def _pictures_of(root: Root, staged: Staged) -> list[tuple[str, bytes]]:
+    """Pictures are for show: what is held without them is held all the same."""
+    from prefect.logging import get_run_logger
+
+    try:
+        return thumbnails_staged(root, staged)
+    except Exception as error:
+        get_run_logger().warning("The pictures of %s could not be read: %s", staged.subject, error)
+        return []
 
 
 def tell_verdict(name: str, verdict: Verdict, hold: Hold | None) -> None:

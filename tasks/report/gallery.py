@@ -88,7 +88,7 @@ def _thumbnails_of_shards(root: Root, batch: str, most: int) -> list[tuple[str, 
             seen = rows.select(["uri", "thumbnail"]).filter(rows["thumbnail"].is_valid())
             return [
                 (file_name(row["uri"]), _smaller(row["thumbnail"]))
-                for row in seen.take(range(0, len(seen), -(-len(seen) // most) or 1)).to_pylist()
+                for row in seen.take(list(range(0, len(seen), -(-len(seen) // most) or 1))).to_pylist()
             ]
     return []
 
