@@ -16,9 +16,7 @@ from tasks.learn.evaluate.evaluate import evaluate_model
 from tasks.learn.fit.fit import fit_model
 from tasks.learn.models.pool import predict_pool
 from tasks.learn.models.promote import promote_model, refuse_model, tell_registry
-from tasks.store.root import WAITING, locked, open_root
-
-LEARNING = "Another run is training in this root; waiting for it."
+from tasks.store.root import LEARNING, LEARNING_LOCK, WAITING, locked, open_root
 
 
 @flow(name="learn")
@@ -37,7 +35,7 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True, tra
         A Summary; in a state named `Held` if a gate held the snapshot or the model.
     """
     root = open_root(settings.root_uri)
-    with locked(root, LEARNING, ".lock-learn"):
+    with locked(root, LEARNING, LEARNING_LOCK):
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         tell_registry(root, settings.learn)
         if trains:

@@ -5,11 +5,13 @@ from typing import Any
 
 from prefect import flow
 
+from flows.forget import finish_forgetting
 from flows.settings import Settings
+from tasks.forget.forget import begun
 from tasks.maintain.compact import Compacted, compact_tables
 from tasks.maintain.sweep import Swept, sweep
 from tasks.store.commit import roll_forward
-from tasks.store.root import WAITING, locked, open_root
+from tasks.store.root import LEARNING, LEARNING_LOCK, WAITING, locked, open_root
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,10 @@ class Maintained:
 
 @flow(name="maintain")
 def maintain(settings: Settings, dry_run: bool = False) -> Any:
-    """Keep the tables few and fast, and take away what nothing needs any more.
+    """Keep the tables few and fast, and take away what nothing needs any more, or what was to be forgotten.
 
-    Safe beside running writers: compacting waits for nobody, only the sweep is done while no other run is at work.
+    Safe beside running writers: compacting waits for nobody, only the sweep is done while no other run is at work, and
+    a dry run waits for nobody at all.
 
     Args:
         settings: all of them; the root and `maintain` at least.
@@ -34,9 +37,14 @@ def maintain(settings: Settings, dry_run: bool = False) -> Any:
         A Maintained.
     """
     root = open_root(settings.root_uri)
-    if not dry_run:
-        roll_forward(root)
-    compacted = compact_tables(root.uri, settings.maintain, dry_run=dry_run)
+    if dry_run:
+        return Maintained(
+            compact_tables(root.uri, settings.maintain, dry_run=True), sweep(root.uri, settings.maintain, dry_run=True)
+        )
+    roll_forward(root)
+    if begun(root):
+        with locked(root, LEARNING, LEARNING_LOCK), locked(root, WAITING):
+            finish_forgetting(root, settings)
+    compacted = compact_tables(root.uri, settings.maintain)
     with locked(root, WAITING):
-        swept = sweep(root.uri, settings.maintain, dry_run=dry_run)
-    return Maintained(compacted, swept)
+        return Maintained(compacted, sweep(root.uri, settings.maintain))

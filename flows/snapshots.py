@@ -44,15 +44,16 @@ def listed(root: RootOption = None, config: Config = None, as_json: Json = False
         opened = open_root(settings_from(config, None, root=root).root_uri)
         told = []
         for one in (read_snapshot(opened, name) for name in snapshot_names(opened)):
-            about: dict[str, Any] = {side: len(one.side(side)) for side in SIDES}
+            about: dict[str, Any] = {side: len(one.side(side)) for side in SIDES} | {"forgotten": len(one.forgotten)}
             told.append({"name": one.name, "ontology": one.ontology, "parent": one.parent, "hash": one.hash} | about)
         if as_json:
             typer.echo(json.dumps(told))
             return
         for row in told:
             sizes = "  ".join(f"{side} {row[side]:,}" for side in SIDES)
+            gone = f"  {row['forgotten']:,} forgotten" if row["forgotten"] else ""
             grown = f"  from {row['parent']}" if row["parent"] else ""
-            typer.echo(f"{row['name']:<24} {row['ontology']}  {sizes}{grown}  {row['hash'][:12]}")
+            typer.echo(f"{row['name']:<24} {row['ontology']}  {sizes}{gone}{grown}  {row['hash'][:12]}")
         if not told:
             typer.echo("No snapshot yet: `winnow snapshot NAME` makes one of the labels of now.")
 

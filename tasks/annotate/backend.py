@@ -1,6 +1,6 @@
 """What a place where people label has to be able to do. Each is one file in tasks/annotate/backends/."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -91,6 +91,9 @@ class Backend(Protocol):
 
         What was cleared away with its whole project stays a label: nobody took the answer back.
         """
+
+    def forget(self, ontologies: Iterable[Ontology], samples: Collection[str]) -> int:
+        """Remove all that is there of some samples; of how many tasks. Raises WinnowError if it does not answer."""
 
     def check(self) -> dict[str, Any]:
         """What `winnow doctor` tells of it."""

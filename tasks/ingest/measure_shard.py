@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +17,11 @@ from tasks.ingest.settings import VideoSettings
 from tasks.ingest.sniff import named_like_videos
 from tasks.progress import advance
 from tasks.store import tables
+from tasks.store.reasons import Reject
 from tasks.store.root import Root
 from tasks.store.schema_video import VIDEOS
 from tasks.store.storage import in_bucket
+from tasks.store.tombstones import forgotten
 
 Row = dict[str, Any]
 
@@ -41,7 +44,18 @@ class Measuring:
         pictures = [one for one in objects if one["object_id"] not in videos]
         measured = self._pictures(pictures, planned)
         for one in objects:
-            yield videos.get(one["object_id"]) or next(measured)
+            yield self._unless_forgotten(videos.get(one["object_id"]) or next(measured))
+
+    @cached_property
+    def _forgotten(self) -> frozenset[str]:
+        return frozenset(forgotten(self.root, "content").to_pylist())
+
+    def _unless_forgotten(self, row: Row) -> Row:
+        """Of what was forgotten, not even a thumbnail is staged."""
+        if row.get("content_id") not in self._forgotten:
+            return row
+        known = {name: row[name] for name in ("content_id", "byte_size")}
+        return known | rejected(Reject.FORGOTTEN, "")
 
     def _pictures(self, objects: list[Row], planned: pa.Table) -> Iterator[Row]:
         """A row each, in order; what turns out to be a video is measured as one."""
@@ -67,7 +81,7 @@ class Measuring:
         if not objects:
             return {}
         settings = VideoSettings(**self.settings["video"])
-        known = _known_videos(self.root, [one["byte_size"] for one in objects])
+        known = _known_videos(self.root, [one["byte_size"] for one in objects]) | self._forgotten
         jobs = [
             VideoJob(
                 file=self._job(one),

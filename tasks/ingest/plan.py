@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.ingest.forgotten import not_forgotten
 from tasks.ingest.manifest import is_part
 from tasks.ingest.metadata.catch_up import catch_up
 from tasks.ingest.metadata.describe import DESCRIBED, Describer, described
@@ -30,7 +31,7 @@ class Plan:
     Attributes:
         listed: files in the source; listed = ignored + known + new.
         ignored: files that no pattern includes.
-        known: objects that are in the tables, or in a batch that was planned earlier.
+        known: objects that are in the tables, in a batch that was planned earlier, or forgotten.
         new: objects planned now.
         batches: ids of all batches of objects that stand before a stage, in the order in which they were planned.
         unreadable: places in the source that cannot be read; they are not among the files listed.
@@ -69,9 +70,10 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
     listing = list_source(source, settings.include, leave_out=root.uri, sidecar=sidecar)
     if not len(listing.files) and not part:
         _refuse_empty(read_log(root), source, listing)
-    fresh = unknown(root, listing.files)
+    files = not_forgotten(root, listing.files)
+    fresh = unknown(root, files)
     describer = Describer(settings, listing.prefix, listing.sidecars)
-    again = 0 if part else catch_up(root, source, _others(listing.files, fresh), describer)
+    again = 0 if part else catch_up(root, source, _others(files, fresh), describer)
     fresh = described(fresh, describer)
     for objects in cut(fresh, by, settings.batch_size, int(settings.batch_bytes)):
         add_batch(root, source, objects, frozen)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.ingest.forgotten import forgotten_rows, unsaid
 from tasks.ingest.frames import frame_uris
 from tasks.ingest.measure_video import OF_THE_VIDEO
 from tasks.ingest.metadata.overlay import rows_to_record
@@ -24,6 +25,7 @@ from tasks.store.schema import OBJECTS, SAMPLES
 from tasks.store.schema_video import VIDEOS
 from tasks.store.staging import Staged
 from tasks.store.table import Table
+from tasks.store.tombstones import forgotten
 from tasks.unit import unit
 
 JUDGED = [
@@ -90,9 +92,12 @@ def _frames_taken(objects: pa.Table) -> int:
 def _resolved(root: Root, batch: str, columns: list[str]) -> pa.Table:
     """The staged rows of all shards, with `copy` where the tables, or an earlier row, have the same bytes already.
 
+    What has the bytes of something forgotten is a reject.
+
     Beside the columns asked for they have `shard` and `row`, where each was staged, and `is_still`.
     """
     rows = pa.concat_tables(map(_placed, staging.read_all(root, _shards(root, batch), columns), itertools.count()))
+    rows = forgotten_rows(rows, forgotten(root, "content"))
     taken = pc.is_in(rows["outcome"], value_set=pa.array(list(_TABLES)))
     firsts = tables.drop_repeated(rows.filter(taken), "content_id")
     known = pa.concat_arrays([_existing(root, table, firsts, kind) for kind, table in _TABLES.items()])
@@ -141,7 +146,7 @@ def _final_rows(root: Root, batch: str, resolved: pa.Table) -> Iterator[tuple[Ta
         yield VIDEOS, _as_videos(videos, now)
     sample_id = pc.if_else(resolved["is_still"], resolved["content_id"], pa.scalar(None, pa.string()))
     objects = {name: resolved[name] for name in OBJECTS.schema.names} | {"sample_id": sample_id}
-    yield OBJECTS, pa.table(objects).cast(OBJECTS.schema)
+    yield from unsaid(pa.table(objects).cast(OBJECTS.schema), batch)
 
 
 def _final_frames(root: Root, batch: str, resolved: pa.Table, now: pa.Scalar) -> Iterator[tuple[Table, pa.Table]]:
@@ -163,6 +168,8 @@ def _as_videos(rows: pa.Table, now: pa.Scalar) -> pa.Table:
 def _metadata_rows(root: Root, batch: Batch, light: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
     """What is said of the files besides in their bytes, and what is wrong with that."""
     planned, _ = read_plan(root, batch.batch_id)
+    gone = light.filter(pc.fill_null(pc.equal(light["reason"], Reject.FORGOTTEN.value), False))["object_id"]
+    planned = planned.filter(pc.invert(pc.is_in(planned["object_id"], value_set=gone.combine_chunks())))
     has_sample = light.filter(light["is_still"])
     contents = dict(zip(has_sample["object_id"].to_pylist(), has_sample["content_id"].to_pylist(), strict=True))
     uris = zip(planned["uri"].to_pylist(), planned["object_id"].to_pylist(), strict=True)

@@ -18,7 +18,9 @@ from tasks.store.root import Root
 
 
 def rejects(root: Root, reason: str | None, since: str | None) -> pa.Table:
-    """The rejects that a retry would open, as PLANNED plus `source`; what was discarded after ingest stays so.
+    """The rejects that a retry would open, as PLANNED plus `source`.
+
+    What was discarded after ingest stays so, and what was forgotten.
 
     Args:
         root: where the dataset is.
@@ -66,5 +68,6 @@ _REJECTS = """
     FROM objects o
     JOIN (SELECT batch_id, source, "at" AS planned_at FROM batches WHERE event = 'planned') b USING (batch_id)
     WHERE o.outcome = 'reject' AND NOT (o.reason = 'discarded' AND o.content_id IS NOT NULL)
+    AND o.reason <> 'forgotten'
     AND (? IS NULL OR o.reason = ?) AND b.planned_at::DATE >= ?::DATE
     ORDER BY o.uri"""

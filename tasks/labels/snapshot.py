@@ -14,6 +14,7 @@ from blake3 import blake3
 from tasks.labels.values import LabelType
 from tasks.store import staging, views
 from tasks.store.errors import UsageError
+from tasks.store.log import read_log
 from tasks.store.root import Root
 
 Side = Literal["train", "validation", "test"]
@@ -29,7 +30,8 @@ MANIFEST = pa.schema(
     ]
 )
 """One row a sample, in the order of their ids: its label (see tasks/labels/values.py), its side, and its group: what
-belongs to one recording, or looks the same, is never on two sides."""
+belongs to one recording, or looks the same, is never on two sides. Of a sample that was forgotten since only the id is
+left, all else is null."""
 
 _HEADER = b"winnow"
 
@@ -46,6 +48,7 @@ class Snapshot:
         classes: of the ontology, in its order.
         parent: the snapshot that it grew from.
         rows: see MANIFEST.
+        forgotten: ids of samples that it had and that were forgotten since: of them it says nothing else any more.
     """
 
     name: str
@@ -55,11 +58,13 @@ class Snapshot:
     classes: tuple[str, ...]
     parent: str | None
     rows: pa.Table
+    forgotten: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:
         """BLAKE3 of what it says, 64 hex digits; its name and its parent are no part of it."""
-        return _digest([self.ontology, self.ontology_version, self.label_type, list(self.classes)], self.rows)
+        said: list[Any] = [self.ontology, self.ontology_version, self.label_type, list(self.classes)]
+        return _digest([*said, list(self.forgotten)] if self.forgotten else said, self.rows)
 
     @property
     def test_hash(self) -> str:
@@ -79,13 +84,17 @@ def manifest_uri(root: Root, name: str) -> str:
 def with_header(snapshot: Snapshot) -> pa.Table:
     """The rows with what is said of the whole in their schema: what `as_snapshot` reads."""
     said = {name: getattr(snapshot, name) for name in _SAID}
-    return snapshot.rows.cast(MANIFEST).replace_schema_metadata({_HEADER: json.dumps(said, sort_keys=True)})
+    bare = pa.Table.from_pylist([{"sample_id": one} for one in snapshot.forgotten], schema=MANIFEST)
+    rows = pa.concat_tables([snapshot.rows.cast(MANIFEST), bare]).sort_by("sample_id")
+    return rows.replace_schema_metadata({_HEADER: json.dumps(said, sort_keys=True)})
 
 
 def as_snapshot(rows: pa.Table) -> Snapshot:
     """What `with_header` wrote."""
     said: dict[str, Any] = json.loads((rows.schema.metadata or {})[_HEADER])
-    return Snapshot(**{**said, "classes": tuple(said["classes"])}, rows=rows.replace_schema_metadata())
+    bare = rows.filter(pc.is_null(rows["value"]))["sample_id"].to_pylist()
+    stands = rows.filter(pc.is_valid(rows["value"])).replace_schema_metadata()
+    return Snapshot(**{**said, "classes": tuple(said["classes"])}, rows=stands, forgotten=tuple(bare))
 
 
 def write_manifest(root: Root, snapshot: Snapshot) -> str:
@@ -138,6 +147,12 @@ def refuse_gone(root: Root, snapshot: Snapshot) -> None:
             f"{len(gone)} of the {len(snapshot.rows)} samples of snapshot {snapshot.name} were given up since, the "
             f"first is {gone[0][0]}: `winnow snapshot` makes one without them."
         )
+
+
+def _hashes_since(root: Root, name: str) -> list[str]:
+    """The hashes that a manifest has since some of its samples were forgotten: the log has them."""
+    told = [event.counts.get("snapshots", {}) for event in read_log(root).events if event.stage == "forget"]
+    return [hashes[name] for hashes in told if name in hashes]
 
 
 _SAID = ("name", "ontology", "ontology_version", "label_type", "classes", "parent")

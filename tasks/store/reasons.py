@@ -32,6 +32,8 @@ class Reject(StrEnum):
     """Deferred in three batches in a row."""
     DISCARDED = "discarded"
     """Its batch was held, and a person discarded it."""
+    FORGOTTEN = "forgotten"
+    """It has the bytes of something that was forgotten: the row says no name, and nothing opens it again."""
 
 
 class Deferral(StrEnum):

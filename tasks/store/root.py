@@ -21,6 +21,10 @@ DEFAULT_THUMBNAIL_PX = 256
 
 WAITING = "Another run is at work in this root; waiting for it."
 
+LEARNING = "Another run is training in this root; waiting for it."
+
+LEARNING_LOCK = ".lock-learn"
+
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 

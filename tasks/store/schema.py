@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from tasks.store.schema_tombstones import TOMBSTONES
 from tasks.store.schema_video import VIDEOS
 from tasks.store.table import JSON, TEXT, TIME, Column, Table
 
@@ -239,7 +240,7 @@ BATCHES = Table(
         Column("seq", pa.int64(), "1 for the first event, then last + 1"),
         Column("batch_id", TEXT, "batch, selection, round of labels, snapshot or model version"),
         Column("event", TEXT, "planned, staged, held, released, discarded, committing or committed"),
-        Column("stage", TEXT, "ingest, dedupe, embed, compare, select, label, snapshot or train"),
+        Column("stage", TEXT, "ingest, dedupe, embed, compare, select, label, snapshot, train or forget"),
         Column("source", TEXT, "where the objects come from"),
         Column("counts", JSON, "figures of the event"),
         Column("settings_hash", TEXT, "hash of the settings that the event rests on"),
@@ -278,6 +279,7 @@ TABLES = {
         GATES,
         BATCHES,
         SNAPSHOTS,
+        TOMBSTONES,
     )
 }
 

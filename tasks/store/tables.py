@@ -37,7 +37,7 @@ def open_table(root: Root, name: str) -> Any | None:
 
     place = root.table_location(name)
     try:
-        return _persist(root, lambda: lance.dataset(place, **_access(root)))
+        return persisting(root, lambda: lance.dataset(place, **_access(root)))
     except ValueError as error:
         if "was not found" in str(error):
             return None
@@ -63,7 +63,7 @@ def insert(root: Root, table: Table, rows: pa.Table) -> int:
     inserted = 0
     for start in range(0, len(rows), SLICE_ROWS):
         part = rows.slice(start, SLICE_ROWS).cast(table.schema)
-        inserted += _persist(root, functools.partial(_merge, dataset, table.key, part))
+        inserted += persisting(root, functools.partial(_merge, dataset, table.key, part))
     if table.name in LOGS and len(dataset.get_fragments()) > MOST_FRAGMENTS:
         compact(root, dataset)
     return inserted
@@ -71,7 +71,7 @@ def insert(root: Root, table: Table, rows: pa.Table) -> int:
 
 def compact(root: Root, dataset: Any) -> None:
     """Put the rows into as few fragments as they fill; the same rows stay visible. Of several that try, one does it."""
-    _persist(root, lambda: _unless_another_did(dataset.optimize.compact_files))
+    persisting(root, lambda: _unless_another_did(dataset.optimize.compact_files))
 
 
 def index(root: Root, dataset: Any, key: str, name: str) -> None:
@@ -83,13 +83,13 @@ def index(root: Root, dataset: Any, key: str, name: str) -> None:
         else:
             dataset.create_scalar_index(key, "BTREE", name=name)
 
-    _persist(root, lambda: _unless_another_did(refresh))
+    persisting(root, lambda: _unless_another_did(refresh))
 
 
 def forget_versions(root: Root, dataset: Any, older_than: timedelta) -> None:
     """Remove the files of versions that old that no newer one needs; the newest version stays."""
     forget = functools.partial(dataset.cleanup_old_versions, older_than, error_if_tagged_old_versions=False)
-    _persist(root, lambda: _unless_another_did(forget))
+    persisting(root, lambda: _unless_another_did(forget))
 
 
 def _merge(dataset: Any, key: str, rows: pa.Table) -> int:
@@ -183,7 +183,7 @@ def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
-def _persist(root: Root, ask: Callable[[], Answer]) -> Answer:
+def persisting(root: Root, ask: Callable[[], Answer]) -> Answer:
     """Lance gives up at once when the listing of a bucket breaks off, and after a while at other failures."""
     if not in_bucket(root.uri):
         return ask()

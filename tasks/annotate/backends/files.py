@@ -6,7 +6,7 @@ read again; one that is taken away takes no label back.
 
 import json
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -50,6 +50,10 @@ class Files:
     def deleted(self, ontology: Ontology, collected: set[str]) -> set[str]:
         """A file that is gone takes nothing back."""
         return set()
+
+    def forget(self, ontologies: Iterable[Ontology], samples: Collection[str]) -> int:
+        """What was returned lies in the root, and is forgotten there."""
+        return 0
 
     def check(self) -> dict[str, Any]:
         """How many files were returned."""

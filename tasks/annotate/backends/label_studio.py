@@ -7,7 +7,7 @@ what is missing is imported, and after a request whose fate is unknown it is loo
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -103,6 +103,18 @@ class LabelStudio:
         ours = tuple(_reference_prefix(project) for project in projects)
         doubtful = [reference for reference in collected - there if ours and reference.startswith(ours)]
         return {reference for reference in doubtful if self._is_gone(reference)}
+
+    def forget(self, ontologies: Iterable[Ontology], samples: Collection[str]) -> int:
+        """Delete their tasks, with all that anybody answered, in the projects of all purposes."""
+        ids, gone = sorted(samples), 0
+        for ontology in ontologies:
+            for project in find_projects(self._server, self._settings.prefix, ontology).values():
+                for start in range(0, len(ids), CHUNK):
+                    named = [("data.sample_id", "in_list", "String", ids[start : start + CHUNK])]
+                    for task in list(all_tasks(self._server, project["id"], named)):
+                        self._server.ask("DELETE", f"/api/tasks/{task['id']}/", may_miss=True)
+                        gone += 1
+        return gone
 
     def check(self) -> dict[str, Any]:
         """Where it is, its version, and as whom the token works."""

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -44,6 +44,10 @@ class Oracle:
     def deleted(self, ontology: Ontology, collected: set[str]) -> set[str]:
         """An oracle takes nothing back."""
         return set()
+
+    def forget(self, ontologies: Iterable[Ontology], samples: Collection[str]) -> int:
+        """The CSV is somebody's own; nothing of the root is in it."""
+        return 0
 
     def check(self) -> dict[str, Any]:
         """Where the labels come from."""

@@ -1,5 +1,6 @@
 """MLflow: one run a model version, found again by its tag, and a registered model for each ontology."""
 
+import contextlib
 import json
 import os
 import platform
@@ -13,7 +14,7 @@ from typing import Any
 
 from tasks.labels.snapshot import manifest_uri
 from tasks.learn.models.file import ModelConfig, model_uri
-from tasks.store.errors import UsageError
+from tasks.store.errors import Unreachable, UsageError
 from tasks.store.root import Root
 from tasks.store.storage import shown
 
@@ -85,6 +86,16 @@ def log_evaluation(place: str, run_id: str, evaluation: dict[str, Any], config: 
         client.log_dict(run_id, evaluation, "evaluation.json")
         if evaluation.get("confusion"):
             client.log_figure(run_id, _confusion(evaluation["confusion"]), "confusion.png")
+
+
+def log_anew(root: Root, version: str, place: str, run_id: str) -> None:
+    """Put what the root has of a model's predictions and evaluation in the place of what was logged."""
+    refuse_away(place)
+    with _client(place) as client, tempfile.TemporaryDirectory() as folder:
+        for name, to in (("predictions.parquet", "model"), ("evaluation.json", None)):
+            with contextlib.suppress(Unreachable):  # not evaluated yet
+                Path(folder, name).write_bytes(root.storage.read(model_uri(root, version, name)))
+                client.log_artifact(run_id, str(Path(folder, name)), to)
 
 
 def set_alias(place: str, run_id: str, version: str, alias: str) -> None:

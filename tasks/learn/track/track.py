@@ -56,6 +56,21 @@ def set_alias(root: Root, version: str, alias: str, settings: LearnSettings) -> 
         mlflow_runs.set_alias(tracked["place"], tracked["run_id"], version, alias)
 
 
+def track_anew(root: Root) -> str | None:
+    """Replace what an MLflow server keeps of predictions and evaluations of models by what the root has of them now.
+
+    A sentence if it does not answer. What MLflow keeps in a folder of the root is changed where it lies.
+    """
+    for version in sorted(root.storage.names(root.at("models"))):
+        tracked = _tracked(root, version)
+        if tracked.get("place", "").startswith("http"):
+            try:
+                mlflow_runs.log_anew(root, version, tracked["place"], tracked["run_id"])
+            except UsageError as error:
+                return f"What MLflow has of it stays for now: {error}"
+    return None
+
+
 def tracking_place(root: Root, settings: LearnSettings) -> str | None:
     """MLflow's tracking URI: of the settings, else a database in the folder of the root; none for one in a bucket."""
     if settings.tracking_uri:

@@ -1,0 +1,1 @@
+"""Forget: erase samples from everything that the root has of them, and keep them from coming back."""
