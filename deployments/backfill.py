@@ -5,7 +5,7 @@ The plan is kept in the root until all of it is done, so the same command again 
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -99,7 +99,8 @@ def plan_backfill(settings: Settings, asked: Asked, *, dry_run: bool = False) ->
     parts = [wanted.slice(start, asked.chunk) for start in range(0, len(wanted), asked.chunk)]
     chunks = [_as_chunk(part) for part in parts]
     if not dry_run:
-        manifests = [_write(root, asked.source, settings, listing, part) for part in parts]
+        sidecars = frozenset(listing.sidecars["uri"].to_pylist())
+        manifests = [_write(root, asked.source, settings, sidecars, part) for part in parts]
         if asked.force:
             _open_again(root, settings, dict(zip(manifests, parts, strict=True)))
         chunks = [replace(chunk, manifest=place) for chunk, place in zip(chunks, manifests, strict=True)]
@@ -166,20 +167,19 @@ def _as_chunk(part: pa.Table) -> Chunk:
     return Chunk(None, len(part), total, changed["min"].timestamp(), changed["max"].timestamp())
 
 
-def _write(root: Root, source: str, settings: Settings, listing: Listing, part: pa.Table) -> str:
+def _write(root: Root, source: str, settings: Settings, sidecars: Set[str], part: pa.Table) -> str:
     """The manifest of a chunk, with the sidecars of its files; another pass makes another one."""
     uris, mark = part["uri"].to_pylist(), hashlib.blake2b("".join(part["object_id"].to_pylist()).encode())
     return write_manifest(
         root,
         "backfill",
         below=source,
-        uris=[*uris, *_sidecars(uris, settings.ingest.metadata.sidecar, listing)],
+        uris=[*uris, *_sidecars(uris, settings.ingest.metadata.sidecar, sidecars)],
         mark=mark.hexdigest()[:20],
     )
 
 
-def _sidecars(uris: list[str], ending: str | None, listing: Listing) -> Iterator[str]:
-    there = set(listing.sidecars["uri"].to_pylist())
+def _sidecars(uris: list[str], ending: str | None, there: Set[str]) -> Iterator[str]:
     if ending:
         yield from (name for uri in uris for name in names_beside(uri, ending) if name in there)
 

@@ -61,7 +61,14 @@ def read_apart(run: Run, batches: Iterable[str]) -> None:
     for batch in batches:
         with run.at_work(batch, "ingest"), suppress(PlanAwayError):
             if not run.done(batch, "ingest") and not run.discarded(batch):
-                ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
+                read(run, batch)
+
+
+def read(run: Run, batch: str) -> None:
+    """Read the files of a batch, once in a run."""
+    if batch not in run.read:
+        ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
+        run.read.add(batch)
 
 
 def ingest(run: Run, batch: str) -> bool:
@@ -72,7 +79,7 @@ def ingest(run: Run, batch: str) -> bool:
         return False
     if run.due(batch, "ingest", "ingested"):
         with run.at_work(batch, "ingest"):
-            ingest_shard.each(shards_to_ingest(run.root, batch, run.settings.ingest.workers))
+            read(run, batch)
             if run.passes("ingested", gather_ingest(run.root, batch)):
                 run.count(commit_ingest(run.root, batch))
     return run.done(batch, "ingest")

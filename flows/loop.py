@@ -18,7 +18,7 @@ from tasks.gate.judge import is_held
 from tasks.gate.settings import GateSettings
 from tasks.gate.settle import discard, release
 from tasks.image.weights import refuse_missing_weights
-from tasks.ingest.plan import Plan, plan
+from tasks.ingest.plan import Plan, listed_part, plan
 from tasks.ingest.source import refuse_missing_source
 from tasks.learn.due import anything_to_learn, trains_unasked
 from tasks.learn.snapshots.make import wanted_snapshot
@@ -106,8 +106,10 @@ def run(settings: Settings, *, select: bool = True, report: bool = True) -> Outc
     refuse_missing_source(source)
     refuse_missing_weights(settings.embed.checkpoint)
     root = open_root(settings.root_uri, create=True)
+    listing = listed_part(root, source, settings.ingest)
     with locked(root, WAITING):
-        outcome = Outcome(plan(root, source, settings.ingest, settings.frozen(), settings.gates.ingested.by))
+        by = settings.gates.ingested.by
+        outcome = Outcome(plan(root, source, settings.ingest, settings.frozen(), by, listing))
         away = outcome.planned.unreadable
         if away:
             outcome.notes.append(f"{len(away)} places in the source cannot be read, the first is {shown(away[0])}.")

@@ -45,7 +45,7 @@ class Summary:
 
 
 class Run:
-    """One flow run at work in a root."""
+    """One flow run at work in a root; `read` are the batches whose files it has read."""
 
     def __init__(self, settings: Settings, run_id: str, *, rejudge: bool = True) -> None:
         self.settings = settings
@@ -53,6 +53,7 @@ class Run:
         self.root = settings.root_uri
         self.opened: Root = open_root(self.root)
         self.summary = Summary(run_id)
+        self.read: set[str] = set()
 
     def done(self, subject: str, stage: str) -> bool:
         """Whether that stage of a batch is committed."""

@@ -49,7 +49,22 @@ class Plan:
     part: bool = False
 
 
-def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, Any], by: str | None = None) -> Plan:
+def listed_part(root: Root, source: str, settings: IngestSettings) -> Listing | None:
+    """What a part of a source holds now, for `plan`: asking for each object takes long, and needs no lock.
+
+    None of a whole source: it is listed when it is planned.
+    """
+    return _listed(root, source, settings) if is_part(root, source) else None
+
+
+def plan(
+    root: Root,
+    source: str,
+    settings: IngestSettings,
+    frozen: dict[str, Any],
+    by: str | None = None,
+    listing: Listing | None = None,
+) -> Plan:
     """List the source and plan batches of what is new; nothing new, nothing is written.
 
     What is said of known files since, in a sidecar or a joined file, is recorded on the way. Of a manifest that is part
@@ -61,13 +76,13 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
         settings: what to take, and how large a batch may be.
         frozen: settings that later stages compute with, kept in the plan.
         by: a column or metadata key; objects of which it is known before they are read are not mixed in a batch.
+        listing: of the source, if there is one already.
 
     Raises:
         UsageError: the source is not there, cannot be read, or holds nothing to take; or a joined file is broken.
     """
-    sidecar = settings.metadata.sidecar
     part = is_part(root, source)
-    listing = list_source(source, settings.include, leave_out=root.uri, sidecar=sidecar)
+    listing = listing or _listed(root, source, settings)
     if not len(listing.files) and not part:
         _refuse_empty(read_log(root), source, listing)
     files = not_forgotten(root, listing.files)
@@ -81,6 +96,10 @@ def plan(root: Root, source: str, settings: IngestSettings, frozen: dict[str, An
     batches = tuple(batch.batch_id for batch in waiting if not part or batch.planned.source == source)
     known = listing.listed - listing.ignored - len(fresh)
     return Plan(listing.listed, listing.ignored, known, len(fresh), batches, listing.unreadable, again, part)
+
+
+def _listed(root: Root, source: str, settings: IngestSettings) -> Listing:
+    return list_source(source, settings.include, leave_out=root.uri, sidecar=settings.metadata.sidecar)
 
 
 def unknown(root: Root, files: pa.Table) -> pa.Table:

@@ -1,6 +1,10 @@
 """Planning a backfill: chunks of what is not known, and going on after it was stopped anywhere."""
 
 import os
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,10 +12,11 @@ import pytest
 from deployments.backfill import Asked, Backfill, Chunk, plan_backfill
 from flows.settings import Settings
 from tasks.ingest.manifest import names_in
+from tasks.ingest.plan import plan
 from tasks.store.errors import UsageError
 from tasks.store.storage import to_uri
 from tests.made import Maker, jpeg, photograph
-from tests.pipeline import curate, doubled_keys, rows, settings_for
+from tests.pipeline import curate, doubled_keys, opened, rows, settings_for
 
 
 @pytest.fixture
@@ -29,7 +34,31 @@ def sizes(backfill: Backfill) -> list[int]:
 
 
 def take(settings: Settings, chunk: Chunk) -> None:
-    curate(settings.model_copy(update={"source": chunk.manifest}))
+    """As a run of the chunk does it: planned first, then read apart from the lock, then committed."""
+    from flows.curate import curate as flow
+
+    part = settings.model_copy(update={"source": chunk.manifest})
+    flow.fn(part, plan(opened(settings), part.source_uri, part.ingest, part.frozen()))
+
+
+def test_a_chunk__is_read_while_another_run_holds_the_lock(settings: Settings, maker: Maker) -> None:
+    maker.photographs(3)
+    chunk = planned(settings).chunks[0]
+    lock = Path(settings.root) / ".lock"
+    holding = f"import filelock, sys; filelock.FileLock({str(lock)!r}).acquire(); print(flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    run = threading.Thread(target=take, args=(settings, chunk))
+    run.start()
+    deadline = time.monotonic() + 60
+    while not list(Path(settings.root).glob("staging/*/ingest/*/000000.parquet")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert rows(settings, "SELECT outcome, count(*) AS n FROM objects GROUP BY ALL") == [{"outcome": "pending", "n": 3}]
+    other.communicate(b"")
+    run.join(60)
+    assert rows(settings, "SELECT outcome, count(*) AS n FROM objects GROUP BY ALL") == [{"outcome": "sample", "n": 3}]
 
 
 def test_plan_backfill__goes_on_where_it_was_stopped(settings: Settings, maker: Maker) -> None:
