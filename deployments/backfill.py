@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.settings import Settings
+from tasks.ingest.forgotten import not_forgotten
 from tasks.ingest.manifest import names_in, write_manifest
 from tasks.ingest.metadata.sidecars import names_beside
 from tasks.ingest.plan import unknown
@@ -91,7 +92,7 @@ def plan_backfill(settings: Settings, asked: Asked, *, dry_run: bool = False) ->
     listing = list_source(
         asked.source, settings.ingest.include, leave_out=root.uri, sidecar=settings.ingest.metadata.sidecar
     )
-    fresh = unknown(root, listing.files)
+    fresh = unknown(root, not_forgotten(root, listing.files))
     left = _left(root, _read(root, asked), fresh)
     if left:
         return Backfill(left, len(listing.files) - len(fresh), again=True)
@@ -113,10 +114,13 @@ def _left(root: Root, chunks: list[Chunk], fresh: pa.Table) -> list[Chunk]:
     waiting = set(fresh["uri"].to_pylist())
     open_ones = {batch.planned.source for batch in read_log(root).open_batches}
 
-    def is_left(chunk: Chunk) -> bool:
-        return chunk.manifest in open_ones or not waiting.isdisjoint(names_in(chunk.manifest or ""))
+    def is_left(manifest: str) -> bool:
+        try:
+            return manifest in open_ones or not waiting.isdisjoint(names_in(manifest))
+        except UsageError:  # somebody removed it: what it named is planned anew
+            return False
 
-    return [chunk for chunk in chunks if is_left(chunk)]
+    return [chunk for chunk in chunks if is_left(str(chunk.manifest))]
 
 
 def _read(root: Root, asked: Asked) -> list[Chunk]:

@@ -26,7 +26,8 @@ class Service:
     def __init__(self, bucket: str, place: Path, **stated: Any) -> None:
         self.place, self.port, self.running = place, free_port(), dict[str, subprocess.Popen[bytes]]()
         events = {"max_wait_s": 3, "visibility_s": 10, "max_receives": 100, "heartbeat": str(place / "alive")}
-        service = {"name": "chaos", "events": events, "silent_s": 60, "restarts": 20, "schedules": {"curate": None}}
+        never = dict.fromkeys(("curate", "select", "label", "learn", "maintain", "remind"))
+        service = {"name": "chaos", "events": events, "silent_s": 60, "restarts": 20, "schedules": never}
         self.file = place / "winnow.yaml"
         embed = {name.partition(".")[2]: value for name, value in FAST.items()}
         told = {"source": f"{bucket}/in", "root": str(place / "root"), "embed": embed, "service": service, **stated}
