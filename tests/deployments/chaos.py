@@ -100,13 +100,14 @@ class Service:
             return 0
 
     def runs(self) -> list[Any]:
-        """All runs on the server."""
+        """The runs of deployments on the server, newest first."""
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.sorting import FlowRunSort
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: self.env["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
-            return client.read_flow_runs(sort=FlowRunSort.ID_DESC, limit=200)
+            found = client.read_flow_runs(sort=FlowRunSort.ID_DESC, limit=200)
+        return [run for run in found if run.deployment_id]
 
 
 def wait_until(seen: Callable[[], bool], seconds: float) -> None:
