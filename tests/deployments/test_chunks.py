@@ -56,3 +56,19 @@ def test_backfill__as_a_command(server: Any, maker: Maker, tmp_path: Path) -> No
     missing = CliRunner().invoke(app, ["backfill", str(maker.folder), *place])
     assert (missing.exit_code, "winnow deploy" in missing.stderr) == (2, True)
     assert CliRunner().invoke(app, ["backfill", str(tmp_path / "nowhere"), *place]).exit_code == 2
+
+
+def test_backfill__by_its_form(server: Any, maker: Maker, tmp_path: Path) -> None:
+    from deployments.forms import backfill
+    from tests.pipeline import settings_for
+
+    maker.photographs(3)
+    file = tmp_path / "winnow.yaml"
+    file.write_text(f"source: {maker.folder}\nroot: {tmp_path / 'root'}\nservice: {{name: w-form}}\n")
+    settings = settings_for(maker.folder, tmp_path / "root", service__name="w-form")
+    deploy(server, settings, "w-form-backfill")
+    expected = {"chunks": 2, "objects": 3, "known": 0}
+    assert backfill(str(file), chunk=2, since="2020-01-01T00:00:00Z", dry_run=True) == expected
+    assert runs(server, settings, "w-form-backfill") == []
+    assert backfill(str(file), chunk=2) == expected
+    assert len(runs(server, settings, "w-form-backfill")) == 2

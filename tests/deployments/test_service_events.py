@@ -16,6 +16,7 @@ from tests.made import jpeg, photograph
 from tests.pipeline import curate, doubled_keys, rows, settings_for
 
 ROUNDS = int(os.environ.get("WINNOW_CHAOS_ROUNDS", "3"))
+OLD = int(os.environ.get("WINNOW_BACKFILL_OBJECTS", "5000"))
 SEED = int(os.environ.get("WINNOW_CHAOS_SEED", "7"))
 
 
@@ -46,11 +47,12 @@ def found(settings: Any) -> dict[str, Any]:
     }
 
 
-def check(service: Service, place: Path, count: int) -> None:
+def check(service: Service, place: Path, count: int, *also: str) -> None:
     """The same as a calm run; a final outcome each; no key doubled; every duplicate within the radius of a kept one."""
     settings = service.settings
-    calm = settings_for(Path("calm"), place / "calm").model_copy(update={"source": settings.source})
-    curate(calm)
+    for source in (str(settings.source), *also):
+        calm = settings_for(Path("calm"), place / "calm").model_copy(update={"source": source})
+        curate(calm)
     assert found(settings) == found(calm)
     assert rows(settings, "SELECT count(*) AS n FROM objects") == [{"n": count}]
     assert doubled_keys(settings) == {}
@@ -91,3 +93,33 @@ def test_service__chaos(s3: Buckets, service: Service, tmp_path: Path) -> None:
     wait_until(lambda: service.final() == count, 1800)
     print(f"{ROUNDS} rounds, killed {killed}, {count} objects, {len(service.runs())} runs")
     check(service, tmp_path, count)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_service__a_backfill_is_cancelled_and_goes_on_while_fresh_objects_pass_it_by(
+    s3: Buckets, service: Service, tmp_path: Path
+) -> None:
+    """Five chunks of WINNOW_BACKFILL_OBJECTS objects."""
+    bucket = service.settings.source_uri.removesuffix("/in")
+    s3.fill(bucket, {key.replace("in/", "old/"): content for key, content in map(picture, range(OLD))})
+    command = ["backfill", f"{bucket}/old", "--chunk", str(OLD // 5), "--parallel", "2"]
+    told = service.winnow(*command, "--no-follow")
+    assert f"{OLD:,} objects in 5 chunks" in told
+    wait_until(lambda: service.final() >= OLD // 5, 1800)
+    cancelled = service.winnow("backfill", "--cancel")
+    wait_until(lambda: not any(run.state.is_running() for run in service.runs()), 300)
+    done = service.final()
+    again = service.winnow(*command, "--no-follow")
+    for number in range(10):
+        s3.put(bucket, *picture(OLD + number))
+    fresh = f"SELECT count(*) AS n FROM objects WHERE uri LIKE '{bucket}/in/%' AND outcome <> 'pending'"
+    wait_until(lambda: rows(service.settings, fresh)[0]["n"] == 10, 1800)
+    passed = service.final()
+    wait_until(lambda: service.final() == OLD + 10, 3600)
+    print(
+        f"{cancelled.strip()} {done} were done; then: {again.splitlines()[-2]}; fresh ones were in with {passed} of all"
+    )
+    assert done < OLD
+    assert passed < OLD + 10, "fresh objects do not wait for the backfill"
+    check(service, tmp_path, OLD + 10, f"{bucket}/old")
