@@ -37,7 +37,7 @@ run: $(READY) ## curate SOURCE into ROOT; the example goes round twice, its labe
 	    $(BIN)/winnow run "$(SOURCE)" --root "$(ROOT)" --budget "$(BUDGET)" $(ORACLE) || exit $$?; \
 	done
 
-up: $(READY) $(if $(LABEL_STUDIO),.venv-label-studio/ready) ## keep Prefect, MLflow and a worker running here (CONFIG=winnow.yaml, LABEL_STUDIO=1)
+up: $(READY) $(if $(LABEL_STUDIO),.venv-label-studio/ready) ## keep Prefect, MLflow, worker and listener running (CONFIG=winnow.yaml, LABEL_STUDIO=1)
 	$(BIN)/winnow up $(SERVED) $(if $(LABEL_STUDIO),--set service.label_studio=true)
 
 down: $(READY) ## end what 'make up' started

@@ -66,11 +66,20 @@ def _server(name: str, command: str, port: int, health: str) -> Program:
 
 
 def workers(settings: Settings) -> list[Program]:
-    """What takes work from the servers."""
+    """What takes work from the servers: the worker, and the listener where something tells of what arrives."""
     pool = f"{api(settings)}/work_pools/{POOL}"
-    return [
-        Program("worker", f"prefect worker start --pool {POOL} --type process --name {POOL}", pool, '"status":"READY"')
-    ]
+    worker = f"prefect worker start --pool {POOL} --type process --name {POOL}"
+    listener = [Program("listener", "winnow watch")] if _is_listened_to(settings) else []
+    return [Program("worker", worker, pool, '"status":"READY"'), *listener]
+
+
+def _is_listened_to(settings: Settings) -> bool:
+    """A folder tells of what arrives by itself, a bucket through a queue."""
+    if settings.source is None:
+        return False
+    if in_bucket(settings.source_uri):
+        return settings.service.events.queue is not None
+    return not to_path(settings.source_uri).is_file()
 
 
 def api(settings: Settings) -> str:

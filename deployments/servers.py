@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import Config, RootOption, Set, Verbose, settings_from
+from flows.options import Config, Set, Verbose, settings_from
 from flows.terminal import told_plainly
 
 servers = typer.Typer()
@@ -18,33 +18,31 @@ servers = typer.Typer()
 )
 def up(
     wait: Annotated[float, typer.Option(help="Seconds that each server may take to answer.")] = 300,
-    root: RootOption = None,
     config: Config = None,
     set_: Set = None,
     verbose: Verbose = False,
 ) -> None:
-    """Start Prefect, MLflow, a worker and what else the settings name on this machine, and keep them running."""
+    """Keep Prefect, MLflow, a worker and a listener running on this machine, and register the root there."""
     with told_plainly(verbose):
         from deployments.up import bring_up
         from flows.settings import settings_file
 
-        settings = settings_from(config, set_, root=root)
-        started = bring_up(settings, settings_file(config), wait, lambda line: typer.echo(line, err=True))
-        for program in started:
-            if program.page:
-                typer.echo(f"{program.name:<13} {program.page}")
+        settings = settings_from(config, set_)
+        pages = bring_up(settings, settings_file(config), wait, lambda line: typer.echo(line, err=True))
+        for name, page in pages.items():
+            typer.echo(f"{name + ':':<{max(map(len, pages)) + 1}} {page}")
         typer.echo(
             f"for commands of your own: export PREFECT_API_URL=http://127.0.0.1:{settings.service.ports.prefect}/api"
         )
 
 
 @servers.command(epilog="Example: winnow down")
-def down(root: RootOption = None, config: Config = None, set_: Set = None, verbose: Verbose = False) -> None:
+def down(config: Config = None, set_: Set = None, verbose: Verbose = False) -> None:
     """End what `winnow up` started, runs included; they go on where they stopped when they are run again."""
     with told_plainly(verbose):
         from deployments.up import bring_down, folder
 
-        ended = bring_down(folder(settings_from(config, set_, root=root)))
+        ended = bring_down(folder(settings_from(config, set_)))
         typer.echo(f"{ended} processes ended." if ended else "Nothing was running.")
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.databases import make_ready
-from deployments.programs import Program, environment, servers, workers
+from deployments.programs import Program, api, environment, servers, workers
 from deployments.supervise import MARK, STOP_S, Supervisor
 from flows.settings import Settings
 from tasks.store.errors import UsageError, WinnowError
+from tasks.store.storage import in_bucket
 
 if TYPE_CHECKING:
     import psutil
@@ -26,8 +27,8 @@ GRACE_S = 15.0
 """What is left of a service after its supervisor ended has so long to end by itself."""
 
 
-def bring_up(settings: Settings, config: str | None, wait_s: float, say: Callable[[str], None]) -> list[Program]:
-    """Start what does not run yet, in order, and wait until each part is well; twice is once.
+def bring_up(settings: Settings, config: str | None, wait_s: float, say: Callable[[str], None]) -> dict[str, str]:
+    """Start what does not run yet, wait until each part is well, and register the root; twice is once.
 
     Args:
         settings: of the root that is served.
@@ -36,42 +37,57 @@ def bring_up(settings: Settings, config: str | None, wait_s: float, say: Callabl
         say: takes a line for the user.
 
     Returns:
-        What was started.
+        The pages that people open: a name and an address each.
 
     Raises:
         UsageError: a port is taken, or something asked for is not installed.
         WinnowError: something did not answer in time; it is left running, since it may still.
     """
     data = folder(settings)
-    parts = [servers(settings), workers(settings)]
+    first, second = servers(settings), workers(settings)
     Supervisor(data).refuse_bad_folder()
     make_ready(settings.service.database, data)
-    keep_running(data, parts, environment(settings, config, data), wait_s, say)
-    return [program for part in parts for program in part]
+    supervisor = managed(data, [*first, *second], environment(settings, config, data), say)
+    start(supervisor, first, wait_s, say)
+    pages = _registered(settings, config, say)
+    start(supervisor, second, wait_s, say)
+    return {one.name: one.page for one in first if one.page} | pages
 
 
-def keep_running(
-    data: Path, parts: Sequence[Sequence[Program]], env: dict[str, str], wait_s: float, say: Callable[[str], None]
-) -> None:
-    """Start the programs of each part when those of the part before are well; see `bring_up`.
+def managed(data: Path, programs: Sequence[Program], env: dict[str, str], say: Callable[[str], None]) -> Supervisor:
+    """The supervisor of some programs, started if it did not run; none of the programs is started.
 
     Args:
         data: the folder of the service, which has a folder `logs`.
-        parts: what is to run, in order.
-        env: what all of it finds in its environment, besides that of this process.
-        wait_s: how long each part may take to answer.
+        programs: all that it is to know.
+        env: what they find in their environment, besides that of this process.
         say: takes a line for the user.
     """
     supervisor = Supervisor(data)
-    programs = [program for part in parts for program in part]
     if not supervisor.runs:
         _refuse_taken_ports(programs)
         supervisor.start(programs, env)
         _fingerprint(data).write_text(_hashed(programs, env))
     elif _fingerprint(data).read_text() != _hashed(programs, env):
         say("It runs with other settings: `winnow down`, then `winnow up`, to use these.")
-    for part in parts:
-        _start(supervisor, part, wait_s, say)
+    return supervisor
+
+
+def start(supervisor: Supervisor, programs: Sequence[Program], wait_s: float, say: Callable[[str], None]) -> None:
+    """Start programs that do not run, and wait until all are well. Raises WinnowError, naming those that are not."""
+    for program in programs:
+        supervisor.run(program)
+    deadline = time.monotonic() + wait_s
+    waiting = list(programs)
+    while waiting:
+        well = [one for one in waiting if supervisor.state(one.name) in _ALIVE and _answers(one)]
+        for program in well:
+            say(f"{program.name} is up")
+        waiting = [one for one in waiting if one not in well]
+        if waiting and time.monotonic() > deadline:
+            told = ", ".join(f"{one.name} (log: {supervisor.data / 'logs' / f'{one.name}.log'})" for one in waiting)
+            raise WinnowError(f"No answer in {wait_s:.0f} s from {told}. It goes on trying; `winnow down` ends it.")
+        time.sleep(0.3 if waiting else 0)
 
 
 def bring_down(data: Path) -> int:
@@ -108,6 +124,23 @@ def logs(settings: Settings, name: str | None) -> list[Path]:
     return found
 
 
+def _registered(settings: Settings, config: str | None, say: Callable[[str], None]) -> dict[str, str]:
+    """Register the root on the server that was started; the pages of its deployments."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from deployments.deploy import deploy
+
+    if config is None:
+        say("Nothing is registered: there is no settings file. `winnow init` writes one, then run `winnow up` again.")
+        return {}
+    with temporary_settings({PREFECT_API_URL: api(settings)}):
+        done = deploy(settings.service, config)
+    say(f"{len(done.pages)} deployments are registered")
+    if settings.source and in_bucket(settings.source_uri) and settings.service.events.queue is None:
+        say("New objects are taken in on schedule. For at once: `winnow connect`, and name service.events.queue.")
+    return done.pages
+
+
 def _refuse_taken_ports(programs: Sequence[Program]) -> None:
     for program in programs:
         if program.port is None:
@@ -130,23 +163,6 @@ def _fingerprint(data: Path) -> Path:
 def _hashed(programs: Sequence[Program], env: dict[str, str]) -> str:
     """Stands for what the programs are told, without saying it: there are passwords in it."""
     return hashlib.blake2b(repr(([one.command for one in programs], sorted(env.items()))).encode()).hexdigest()
-
-
-def _start(supervisor: Supervisor, programs: Sequence[Program], wait_s: float, say: Callable[[str], None]) -> None:
-    """Start programs and wait until all are well. Raises WinnowError, naming those that are not."""
-    for program in programs:
-        supervisor.run(program)
-    deadline = time.monotonic() + wait_s
-    waiting = list(programs)
-    while waiting:
-        well = [one for one in waiting if supervisor.state(one.name) in _ALIVE and _answers(one)]
-        for program in well:
-            say(f"{program.name} is up")
-        waiting = [one for one in waiting if one not in well]
-        if waiting and time.monotonic() > deadline:
-            told = ", ".join(f"{one.name} (log: {supervisor.data / 'logs' / f'{one.name}.log'})" for one in waiting)
-            raise WinnowError(f"No answer in {wait_s:.0f} s from {told}. It goes on trying; `winnow down` ends it.")
-        time.sleep(0.3 if waiting else 0)
 
 
 def _answers(program: Program) -> bool:

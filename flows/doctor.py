@@ -148,6 +148,11 @@ def _prefect(_settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding("prefect", fine, True, address)
+    try:
+        urllib.request.urlopen(f"{address.rstrip('/')}/ready", timeout=10).close()  # noqa: S310
+    except (OSError, ValueError) as error:
+        told = f"{address} answers, but its database does not ({error}); start PostgreSQL, or free some disk"
+        yield Finding("prefect", False, True, told)
 
 
 def _mlflow(_settings: Settings) -> Iterator[Finding]:

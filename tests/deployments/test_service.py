@@ -11,6 +11,7 @@ import pytest
 
 from deployments.programs import POOL, api
 from deployments.up import bring_down, bring_up, folder
+from flows.doctor import examine
 from flows.settings import Settings, load_settings
 from tests.deployments.postgres import Postgres, postgres_server
 from tests.flows.servers import free_port
@@ -108,11 +109,15 @@ def test_postgresql__three_deployments_at_once_all_finish(settings: Settings, cu
 
 
 @pytest.mark.slow
-def test_postgresql__away_for_a_minute_heals(
-    postgres: Postgres, settings: Settings, curate: str, tmp_path: Path
+def test_postgresql__away_for_a_minute_is_told_and_heals(
+    postgres: Postgres, settings: Settings, curate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", api(settings))
+    assert [one.told for one in examine(settings) if one.what == "prefect" and not one.fine] == []
     postgres.stop()
     time.sleep(AWAY_S)
+    (found,) = [one.told for one in examine(settings) if one.what == "prefect" and not one.fine]
+    assert "its database does not" in found
     postgres.start()
     until_ready(settings)
     assert ended(settings, started(settings, curate, tmp_path))["type"] == "COMPLETED"

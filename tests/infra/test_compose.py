@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click import Context
+from typer.main import get_command
 
+from flows.cli import app
 from flows.settings import load_settings
 
 INFRA = Path(__file__).parents[2] / "infra"
@@ -17,12 +20,20 @@ STATED: dict[str, Any] = yaml.safe_load(TEXT)
 @pytest.mark.parametrize("name", STATED["services"])
 def test_services__are_watched_restarted_and_open_to_this_machine_only(name: str) -> None:
     service = STATED["services"][name]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("on-failure:5" if name == "deploy" else "unless-stopped")
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert "healthcheck" in service or service["image"] == "winnow"  # the image brings the worker's
+    assert "healthcheck" in service or name in ("worker", "deploy")  # the image brings the worker's, deploy ends
     for needed, on in service.get("depends_on", {}).items():
-        assert "healthcheck" in STATED["services"][needed]
-        assert on == {"condition": "service_healthy"}
+        ends = needed == "deploy"
+        assert on == {"condition": "service_completed_successfully" if ends else "service_healthy"}
+        assert ends or "healthcheck" in STATED["services"][needed]
+
+
+@pytest.mark.parametrize("name", ["deploy", "listener"])
+def test_commands__are_commands_of_winnow(name: str) -> None:
+    first, command = STATED["services"][name]["command"]
+    assert first == "winnow"
+    assert command in get_command(app).list_commands(Context(get_command(app)))  # type: ignore[attr-defined]
 
 
 def test_passwords__come_from_the_environment_and_their_lack_is_told() -> None:

@@ -59,5 +59,14 @@ def test_job__every_variable_is_used_and_every_placeholder_known() -> None:
     assert asked == set(template["variables"]["properties"])
 
 
+def test_listener__is_a_container_that_kubernetes_takes() -> None:
+    worker = yaml.safe_load((INFRA / "worker.yaml").read_text())["worker"]
+    scratch = {"name": "scratch", "emptyDir": {}}  # of the chart
+    spec = {"containers": worker["extraContainers"], "volumes": [*worker["extraVolumes"], scratch]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "listener"}, "spec": spec}
+    kubernetes_validate.validate(pod, "1.37", strict=True)
+    assert worker["extraContainers"][0]["env"][0]["value"] == worker["selfHostedServerApiConfig"]["apiUrl"]
+
+
 def test_worker__takes_from_the_pool_that_winnow_deploys_to() -> None:
     assert yaml.safe_load((INFRA / "worker.yaml").read_text())["worker"]["config"]["workPool"] == POOL
