@@ -71,7 +71,7 @@ def backfill(
 
 
 @flow(name="winnow select", log_prints=True)
-def select(config: str | None = None, name: str | None = None) -> Any:
+def select(config: str | None = None, name: str = "") -> Any:
     """Top the label queue up from the pool, and hand the picks off.
 
     Args:
@@ -79,7 +79,7 @@ def select(config: str | None = None, name: str | None = None) -> Any:
         name: Make a selection of this name in any case. Empty: make one if the pool changed and the queue has room.
     """
     with logged_progress():
-        return _told(loop.pick(_settings(config), name))
+        return _told(loop.pick(_settings(config), name.strip() or None))
 
 
 @flow(name="winnow label", log_prints=True)
@@ -98,7 +98,7 @@ def label(config: str | None = None) -> Any:
 
 
 @flow(name="winnow learn", log_prints=True)
-def learn(config: str | None = None, name: str | None = None) -> Any:
+def learn(config: str | None = None, name: str = "") -> Any:
     """Train a model on the labels so far; if it is no worse than the champion, it takes its place.
 
     Args:
@@ -106,11 +106,11 @@ def learn(config: str | None = None, name: str | None = None) -> Any:
         name: Make a snapshot of this name in any case. Empty: make one if there are new labels enough.
     """
     with logged_progress():
-        return _told(loop.learn(_settings(config), name))
+        return _told(loop.learn(_settings(config), name.strip() or None))
 
 
 @flow(name="winnow release", log_prints=True)
-def release(batch: Words, decision: Decision, note: Words, by: str | None = None, config: str | None = None) -> Any:
+def release(batch: Words, decision: Decision, note: Words, by: str = "", config: str | None = None) -> Any:
     """Settle a hold: let a batch through its gate, or give it up; then go on. Who, when and why stay on record.
 
     Args:
@@ -121,7 +121,7 @@ def release(batch: Words, decision: Decision, note: Words, by: str | None = None
         config: Settings file, as the worker sees it. Empty: winnow.yaml where the worker runs.
     """
     with logged_progress():
-        return _told(loop.settle(load_settings(config), decision, batch.strip(), note, by))
+        return _told(loop.settle(load_settings(config), decision, batch.strip(), note, by.strip() or None))
 
 
 @flow(name="winnow maintain", log_prints=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ def logged_progress() -> Iterator[None]:
     done: dict[str, int] = {}
     total: dict[str, int] = {}
     last: dict[str, float] = {}
+    one_at_a_time = threading.Lock()
 
     def say(stage: str) -> None:
         of = f" of {total[stage]:,}" if stage in total else ""
@@ -28,11 +30,12 @@ def logged_progress() -> Iterator[None]:
         last[stage] = time.monotonic()
 
     def follow(stage: str, more: int, more_to_come: int | None) -> None:
-        done[stage] = done.get(stage, 0) + more
-        if more_to_come is not None:
-            total[stage] = total.get(stage, 0) + more_to_come
-        if done[stage] and time.monotonic() - last.setdefault(stage, time.monotonic()) >= EVERY_S:
-            say(stage)
+        with one_at_a_time:  # shards tell from threads of their own
+            done[stage] = done.get(stage, 0) + more
+            if more_to_come is not None:
+                total[stage] = total.get(stage, 0) + more_to_come
+            if done[stage] and time.monotonic() - last.setdefault(stage, time.monotonic()) >= EVERY_S:
+                say(stage)
 
     watch(follow)
     try:

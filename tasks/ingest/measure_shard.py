@@ -67,14 +67,11 @@ class Measuring:
         waiting = iter(objects)
         for done in run_isolated(measure_file, jobs, workers=self.workers, ahead=ahead, **limits):
             for row, one in zip(done, waiting, strict=False):
-                if isinstance(row, Undecodable):
-                    yield rejected(row.reason, row.detail)
-                elif row["outcome"] == A_VIDEO:
+                if not isinstance(row, Undecodable) and row["outcome"] == A_VIDEO:
                     yield self._videos([one], planned)[one["object_id"]]
                     continue
-                else:
-                    yield row
-                advance("ingest", 1)
+                advance("ingest", 1)  # nobody comes back for what stands behind the last row
+                yield rejected(row.reason, row.detail) if isinstance(row, Undecodable) else row
 
     def _videos(self, objects: list[Row], planned: pa.Table) -> dict[str, Row]:
         """Rows by object_id; their frames are staged. What turns out to be a picture is left out."""

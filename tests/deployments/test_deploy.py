@@ -1,0 +1,101 @@
+"""winnow deploy on a real Prefect server: everything is there, a second time changes nothing, mistakes are plain."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.deploy import deploy
+from flows.settings import load_settings
+from tasks.store.errors import UsageError
+from tests.deployments.conftest import Receiver, listed, wait_until
+from tests.flows.servers import Command, free_port
+
+Config = Callable[..., str]
+
+
+def registered(config: str, **options: Any) -> dict[str, str]:
+    """Deploy; what was done, by what it was done to."""
+    done = deploy(load_settings(config).service, config, **options)
+    return {step.what: step.done for step in done.steps}
+
+
+def on_server(client: SyncPrefectClient) -> dict[str, Any]:
+    """Everything on the server, times of changes included; what workers and schedules do to it aside."""
+    aside = {"status", "last_polled", "late_runs_count"}
+    found = {}
+    for path in ("deployments", "work_pools", "work_queues", "block_documents", "automations"):
+        rows = listed(client, path)
+        found[path] = sorted(({k: v for k, v in row.items() if k not in aside} for row in rows), key=lambda r: r["id"])
+    return found
+
+
+def test_deploy__twice_changes_nothing(
+    client: SyncPrefectClient, config: Config, receiver: Receiver, winnow: Command
+) -> None:
+    file = config("twice", notify={"webhook": "HOOK"}, timezone="Europe/Berlin")
+    first = winnow("deploy", "--config", file, HOOK=receiver.address)
+    assert first.code == 0, first.err
+    assert "made  deployment winnow curate/twice" in first.out
+    assert f":{client.api_url.port}/deployments/deployment/" in first.out, "it links to the pages"
+    before = on_server(client)
+    again = winnow("deploy", HOOK=receiver.address)
+    assert (again.code, "unchanged: everything is registered already." in again.out) == (0, True), again.out + again.err
+    assert on_server(client) == before
+    ours = [one for one in before["deployments"] if one["name"] == "twice"]
+    assert {one["entrypoint"].rpartition(".")[2] for one in ours} >= {
+        *("curate", "select", "label", "learn", "release", "maintain", "remind"),
+    }
+    assert {one["schedules"][0]["schedule"]["timezone"] for one in ours if one["schedules"]} == {"Europe/Berlin"}
+    priorities = {one["name"]: one["priority"] for one in before["work_queues"] if one["name"] != "default"}
+    assert priorities == {"fresh": 1, "routine": 5, "backfill": 10}
+
+
+def test_deploy__schedules_runs_within_a_minute(client: SyncPrefectClient, config: Config) -> None:
+    registered(config("cron"))
+    deployment = client.read_deployment_by_name("winnow curate/cron")
+
+    of_it = {"deployments": {"id": {"any_": [str(deployment.id)]}}}
+    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    runs = wait_until(lambda: listed(client, "flow_runs", **of_it, **scheduled))
+    assert {run["expected_start_time"][14:16] for run in runs} == {"05"}
+
+
+def test_deploy__brings_over_what_changed_and_keeps_off_what_is_off(
+    client: SyncPrefectClient, config: Config, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", receiver.address)
+    assert set(registered(config("change", notify={"webhook": "HOOK"}), dry_run=True).values()) >= {"made"}
+    assert client.read_automations_by_name("winnow change: a gate holds") == [], "a dry run makes nothing"
+    registered(config("change", notify={"webhook": "HOOK"}))
+    curate = client.read_deployment_by_name("winnow curate/change")
+    client.update_deployment_schedule(curate.id, curate.schedules[0].id, active=False)
+    done = registered(config("change", schedules={"curate": "7 * * * *", "learn": None}))
+    assert {what: how for what, how in done.items() if how != "unchanged"} == {
+        "deployment winnow curate/change": "changed",
+        "deployment winnow learn/change": "changed",
+        "automation winnow change: a gate holds": "removed",
+        "automation winnow change: a hold waits long": "removed",
+        "automation winnow change: a run failed": "removed",
+        "automation winnow change: what comes in looks odd": "removed",
+    }
+    curate = client.read_deployment_by_name("winnow curate/change")
+    assert [(one.schedule.cron, one.active) for one in curate.schedules] == [("7 * * * *", False)]  # type: ignore[union-attr]
+    assert client.read_deployment_by_name("winnow learn/change").schedules == []
+
+
+@pytest.mark.usefixtures("reported")
+def test_deploy__mistakes_are_plain(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    for service, words in [
+        ({"notify": {"slack": "NOWHERE"}}, "NOWHERE, which is not set"),
+        ({"notify": {"block": "slack-webhook/ops"}}, "no block slack-webhook/ops"),
+        ({"schedules": {"curate": "often"}}, "'often' is no cron expression"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            registered(config("mistake", **service))
+    for address, words in [(None, "No Prefect server is named"), (f"http://127.0.0.1:{free_port()}/api", "not answer")]:
+        with temporary_settings({PREFECT_API_URL: address}), pytest.raises(UsageError, match=words):
+            registered(config("mistake"))
