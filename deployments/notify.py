@@ -26,20 +26,33 @@ async def notification_blocks(registrar: Registrar, name: str, settings: NotifyS
         slack = SlackWebhook(url=SecretStr(_secret("slack", settings.slack)))
         blocks.append(await registrar.block(slack, f"winnow-{name}-slack"))
     if settings.webhook:
-        webhook = CustomWebhookNotificationBlock(
-            name=f"winnow-{name}",
-            url="{{address}}",
-            json_data={"subject": "{{subject}}", "text": "{{body}}"},
-            secrets={"address": _secret("webhook", settings.webhook)},
-        )
+        webhook = webhook_block(name, _secret("webhook", settings.webhook))
         blocks.append(await registrar.block(webhook, f"winnow-{name}-webhook"))
     if settings.email:
-        address = _secret("email", settings.email)
-        if not address.startswith(("mailto://", "mailtos://")):
-            raise UsageError(f"{settings.email} holds no mail address as mailtos://USER:PASSWORD@HOST:587?to=RECEIVER.")
-        email = SlackWebhook(url=SecretStr(address))  # hands any address to Apprise, which knows mail servers too
+        email = mail_block(settings.email, _secret("email", settings.email))
         blocks.append(await registrar.block(email, f"winnow-{name}-email"))
     return blocks
+
+
+def webhook_block(name: str, address: str) -> CustomWebhookNotificationBlock:
+    """Posts JSON with `subject` and `text` to an address, which is kept as a secret: it often holds a token."""
+    return CustomWebhookNotificationBlock(
+        name=f"winnow-{name}",
+        url="{{address}}",
+        json_data={"subject": "{{subject}}", "text": "{{body}}"},
+        secrets={"address": address},
+    )
+
+
+def mail_block(variable: str, address: str) -> SlackWebhook:
+    """Sends mail. The block hands any address to Apprise, which knows mail servers too; Prefect has none for SMTP.
+
+    Raises:
+        UsageError: the address, which stands in the environment variable, is none of a mail server.
+    """
+    if not address.startswith(("mailto://", "mailtos://")):
+        raise UsageError(f"{variable} holds no mail address as mailtos://USER:PASSWORD@HOST:587?to=ops@example.org.")
+    return SlackWebhook(url=SecretStr(address))
 
 
 async def _existing(registrar: Registrar, block: str) -> UUID:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.deploy import deploy
+from flows.events import LABELLED, PROMOTED, resource_of
 from flows.settings import load_settings
 from tasks.store.errors import UsageError
 from tests.deployments.conftest import Receiver, listed, wait_until
@@ -99,3 +101,20 @@ def test_deploy__mistakes_are_plain(config: Config, monkeypatch: pytest.MonkeyPa
     for address, words in [(None, "No Prefect server is named"), (f"http://127.0.0.1:{free_port()}/api", "not answer")]:
         with temporary_settings({PREFECT_API_URL: address}), pytest.raises(UsageError, match=words):
             registered(config("mistake"))
+
+
+def test_deploy__new_labels_are_learned_and_a_promoted_model_selects(client: SyncPrefectClient, config: Config) -> None:
+    registered(config("starts"))
+    registered(config("other"))
+    for event, flow in [(LABELLED, "winnow learn"), (PROMOTED, "winnow select")]:
+        deployment = client.read_deployment_by_name(f"{flow}/starts")
+        emit_event(event, {"prefect.resource.id": resource_of("starts")}, payload={"answers": 3})
+        by_event = {"flow_runs": {"deployment_id": {"any_": [str(deployment.id)]}}}
+
+        def begun(asked: dict[str, Any] = by_event) -> list[str]:
+            return [run["id"] for run in listed(client, "flow_runs", **asked) if not run["auto_scheduled"]]
+
+        assert len(wait_until(begun)) == 1
+    others = client.read_deployment_by_name("winnow learn/other")
+    runs = listed(client, "flow_runs", flow_runs={"deployment_id": {"any_": [str(others.id)]}})
+    assert all(run["auto_scheduled"] for run in runs), "each root has events of its own"
