@@ -43,13 +43,13 @@ def members_uri(root: Root, batch: str) -> str:
 
 
 def _reasons_to_lack(log: Log, model: Model) -> list[str]:
-    """Why kept samples may lack a vector of the model: batches that another one embedded, batches that were given up.
+    """Why kept samples may lack a vector of the model: batches that another one embedded, batches given up, forgetting.
 
     To look costs as much as there are samples, so each reason is looked into once.
     """
     embedded = [event for event in log.events if event.event == "committed" and event.stage == "embed"]
     others = [event.batch_id for event in embedded if event.counts.get("model") != model.name]
-    reasons = [*others, *discarded_after_ingest(log)]
+    reasons = [*others, *discarded_after_ingest(log), *log.visible("forget")]
     return [model.name, *reasons] if reasons else []
 
 

@@ -35,6 +35,7 @@ class Concern:
         samples: their ids, of frames too.
         contents: ids of bytes that must not come in again: of stills, videos and rejects.
         objects: ids, on their first pass, of objects that must not be planned again.
+        pictures: files of frames, below the root.
         rows: ids of the rows of objects.
         uris: of the files, as far as no other object has the same.
         names: the last parts of their paths, as far as no other file is called so.
@@ -44,6 +45,7 @@ class Concern:
     samples: tuple[str, ...]
     contents: tuple[str, ...]
     objects: tuple[str, ...]
+    pictures: tuple[str, ...]
     rows: tuple[str, ...]
     uris: tuple[str, ...]
     names: tuple[str, ...]
@@ -65,14 +67,15 @@ def concern_of(root: Root, wish: Wish) -> Concern:
     stills = [row["sample_id"] for row in samples if row["media"] != "frame"]
     contents = {*stills, *(row["content_id"] for row in by_uri if row["content_id"])}
     videos = [row["video_id"] for row in _rows(root, VIDEOS.name, "video_id", contents)]
-    known = [row["sample_id"] for row in _rows(root, SAMPLES.name, "sample_id", contents)]
-    gone = {*(row["sample_id"] for row in samples), *known, *_frames(root, videos)}
+    known = [*samples, *_rows(root, SAMPLES.name, "sample_id", contents)]
+    known += _rows(root, SAMPLES.name, "sample_id", _frames(root, videos))
     objects = {row["object_id"]: row for row in [*by_uri, *_rows(root, OBJECTS.name, "content_id", contents)]}
     uris, names = _names(root, objects)
     return Concern(
-        samples=_ordered(gone),
+        samples=_ordered(row["sample_id"] for row in known),
         contents=_ordered(contents),
         objects=_ordered(object_id(row["uri"], row["version"], 0) for row in objects.values() if row["uri"]),
+        pictures=_ordered("/".join(_place(row["uri"])) for row in known if row["media"] == "frame"),
         rows=_ordered(objects),
         uris=_ordered(uris),
         names=_ordered(names),
@@ -148,8 +151,12 @@ def _frames(root: Root, videos: list[str]) -> list[str]:
     if dataset is None or not videos:
         return []
     rows = dataset.scanner(columns=["sample_id", "uri"], filter=pc.field("media") == "frame").to_table().to_pylist()
-    folders = tuple(root.at("media", video) + "/" for video in videos)
-    return [row["sample_id"] for row in rows if row["uri"].startswith(folders)]
+    return [row["sample_id"] for row in rows if _place(row["uri"])[1] in videos]
+
+
+def _place(uri: str) -> list[str]:
+    """Where the picture of a frame lies below the root: media, the video, its name."""
+    return uri.split("/")[-3:]
 
 
 def _names(root: Root, objects: Collection[str]) -> tuple[set[str], set[str]]:

@@ -88,7 +88,8 @@ def _goes_unread(below: str, mentions: Mentions) -> bool:
     folder, *_, name = below.split("/")
     is_cache = folder in MADE_AGAIN and not (folder == "indexes" and name.startswith(MAP))
     stem = name.rpartition(".")[0]
-    return is_cache or _half_written(below) or any(map(mentions.text, [below, stem, *below.split("/")]))
+    unread = is_cache or _half_written(below) or below in mentions.concern.pictures
+    return unread or any(map(mentions.text, [below, stem, *below.split("/")]))
 
 
 def _half_written(below: str) -> bool:

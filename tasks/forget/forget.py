@@ -14,7 +14,7 @@ from tasks.store.ids import batch_id
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
 from tasks.store.schema_tombstones import TOMBSTONES
-from tasks.store.storage import in_bucket
+from tasks.store.storage import in_bucket, to_uri
 from tasks.store.tombstones import tombstones
 from tasks.unit import unit
 
@@ -48,8 +48,7 @@ class Erased:
 
 def foresee(root: Root, wish: Wish) -> Erased:
     """What `forget` would erase; nothing is changed. Raises what `begin_forgetting` raises."""
-    concern = concern_of(root, wish)
-    refuse_planned(root, wish, concern)
+    concern = _concern(root, wish)
     files = erase_files(root, Mentions(concern), dry_run=True)
     return Erased(
         batch="",
@@ -76,17 +75,16 @@ def begin_forgetting(root: Root, wish: Wish, note: str) -> str | None:
         raise UsageError("Say why, in a word or two: --note is not to be empty.")
     if not (wish.samples or wish.uris or wish.where):
         raise UsageError("Say what to forget: --sample ID, --uri URI or --where CONDITION.")
-    concern = concern_of(root, wish)
+    concern = _concern(root, wish)
     if Mentions(concern).line(note):
         raise UsageError("The note stays on record for good: say why without the names of the files.")
-    refuse_planned(root, wish, concern)
     if not (concern.samples or concern.rows):
         return None
     name = batch_id("f", [*concern.samples, *concern.rows])
     staging.write_rows(root, _kept_uri(root, name), as_rows(concern))
     counts = {"samples": len(concern.samples), "objects": len(concern.rows)}
     hashes = snapshots_without(root, concern.samples)
-    event = Event(name, "planned", STAGE, counts={**counts, "snapshots": hashes}, note=note)
+    event = Event(name, "planned", STAGE, counts={**counts, "manifests": hashes}, note=note)
     record(root, lambda log: None if name in log.batches else event)
     return name
 
@@ -135,6 +133,13 @@ def end_forgetting(root: Root, erased: Erased) -> None:
         root,
         lambda log: Event(erased.batch, "committed", STAGE, counts=counts) if _waits(log, erased.batch) else None,
     )
+
+
+def _concern(root: Root, wish: Wish) -> Concern:
+    refuse_planned(root, map(to_uri, wish.uris))
+    concern = concern_of(root, wish)
+    refuse_planned(root, concern.uris)
+    return concern
 
 
 def _waits(log: Log, name: str) -> bool:

@@ -1,7 +1,9 @@
 """Rows: erase from every table what it has of forgotten samples and files, in its older versions and indexes too."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,27 +26,36 @@ def erase_rows(root: Root, concern: Concern) -> dict[str, int]:
 
     What repeated a forgotten sample is kept from now on: there is nothing left that it repeats.
     """
-    vectors = [name for name in root.table_names() if name.startswith("embeddings_")]
-    told = (METADATA.name, VIDEOS.name, OBJECTS.name)
-    advance("forget", 0, len(OF_A_SAMPLE) + len(vectors) + len(told))
-    gone = {name: erase(root, name, "sample_id", concern.samples) for name in (*vectors, *OF_A_SAMPLE)}
-    gone[DUPLICATES.name] += erase(root, DUPLICATES.name, "kept_id", concern.samples)
-    gone[FINDINGS.name] += erase(root, FINDINGS.name, "finding_id", _findings_about(root, concern))
-    gone[METADATA.name] = erase(root, METADATA.name, "metadata_id", _metadata_of(root, concern))
-    gone[VIDEOS.name] = erase(root, VIDEOS.name, "video_id", concern.contents)
-    gone[OBJECTS.name] = erase(root, OBJECTS.name, "object_id", concern.rows)
+    which = _which(root, concern)
+    advance("forget", 0, len(which))
+    gone = Counter({name: 0 for name, _, _ in which})
+    for name, column, ids in which:
+        gone[name] += erase(root, name, column, ids)
+        advance("forget", 1)
     for name in gone:
         purge(root, name)
-        advance("forget", 1)
-    return {name: count for name, count in gone.items() if count}
+    return dict(+gone)
 
 
 def count_rows(root: Root, concern: Concern) -> dict[str, int]:
-    """Rows about the samples, by table, and those of objects."""
+    """Rows that `erase_rows` would erase, by table."""
+    found: Counter[str] = Counter()
+    for name, column, ids in _which(root, concern):
+        found[name] += count(tables.open_table(root, name), pc.field(column).isin(pa.array(ids, pa.string())))
+    return dict(+found)
+
+
+def _which(root: Root, concern: Concern) -> list[tuple[str, str, Sequence[str]]]:
+    """Table, column and ids of the rows that go; what refers to something goes before it."""
     vectors = [name for name in root.table_names() if name.startswith("embeddings_")]
-    where = pc.field("sample_id").isin(pa.array(concern.samples, pa.string()))
-    found = {name: count(tables.open_table(root, name), where) for name in (*vectors, *OF_A_SAMPLE)}
-    return {name: number for name, number in found.items() if number} | {OBJECTS.name: len(concern.rows)}
+    return [
+        *((name, "sample_id", concern.samples) for name in (*vectors, *OF_A_SAMPLE)),
+        (DUPLICATES.name, "kept_id", concern.samples),
+        (FINDINGS.name, FINDINGS.key, _findings_about(root, concern)),
+        (METADATA.name, METADATA.key, _metadata_of(root, concern)),
+        (VIDEOS.name, VIDEOS.key, concern.contents),
+        (OBJECTS.name, OBJECTS.key, concern.rows),
+    ]
 
 
 def _metadata_of(root: Root, concern: Concern) -> list[str]:
@@ -54,9 +65,10 @@ def _metadata_of(root: Root, concern: Concern) -> list[str]:
 
 
 def _findings_about(root: Root, concern: Concern) -> list[str]:
-    """Findings about the metadata of the files, which name them."""
+    """Findings about the metadata of files that are no samples: they name the file."""
     uris = set(concern.uris)
-    return _ids(root, FINDINGS, "suggestion", lambda told: _uri_in(told) in uris)
+    where = pc.field("sample_id").is_null()
+    return _ids(root, FINDINGS, "suggestion", lambda told: _uri_in(told) in uris, where)
 
 
 def _uri_in(suggestion: str | None) -> str | None:
@@ -64,11 +76,11 @@ def _uri_in(suggestion: str | None) -> str | None:
     return told.get("uri") if isinstance(told, dict) else None
 
 
-def _ids(root: Root, table: Table, column: str, concerns: Callable[[str | None], bool]) -> list[str]:
+def _ids(root: Root, table: Table, column: str, concerns: Callable[[str | None], bool], where: Any = None) -> list[str]:
     """Keys of the rows whose value in a column concerns what goes."""
     dataset = tables.open_table(root, table.name)
     ids: list[str] = []
-    for rows in tables.batches_of(dataset, [table.key, column]) if dataset is not None else ():
+    for rows in tables.batches_of(dataset, [table.key, column], where) if dataset is not None else ():
         pairs = zip(rows[table.key].to_pylist(), rows[column].to_pylist(), strict=True)
         ids += [one for one, value in pairs if concerns(value)]
     return ids

@@ -1,11 +1,11 @@
 """Staging: what stages left there of forgotten samples goes; what an open batch needs for it is made again."""
 
 import urllib.parse
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.forget.concern import Concern, Wish
 from tasks.forget.mentions import Mentions
 from tasks.forget.scrub import without_rows
 from tasks.store import staging
@@ -13,7 +13,7 @@ from tasks.store.errors import UsageError
 from tasks.store.log import STAGES, Log, read_log
 from tasks.store.plans import plan_uri
 from tasks.store.root import Root
-from tasks.store.storage import Entry, to_uri
+from tasks.store.storage import Entry
 
 STAGE = "forget"
 
@@ -21,14 +21,14 @@ _LISTS = ("plan.parquet", "members.parquet")
 """What a batch is made of; everything else that its stages left can be made again."""
 
 
-def refuse_planned(root: Root, wish: Wish, concern: Concern) -> None:
+def refuse_planned(root: Root, uris: Iterable[str]) -> None:
     """Raise UsageError if a batch that is not taken in yet has one of the files: its boundaries never change."""
-    uris = pa.array(sorted({*concern.uris, *map(to_uri, wish.uris)}), pa.string())
+    wanted = pa.array(list(uris), pa.string())
     for batch in read_log(root).open_batches:
         plan = (
             staging.read_rows(root, plan_uri(root, batch.batch_id), ["uri"]) if batch.next_stage == "ingest" else None
         )
-        if plan is not None and pc.any(pc.is_in(plan["uri"], value_set=uris)).as_py():
+        if plan is not None and pc.any(pc.is_in(plan["uri"], value_set=wanted)).as_py():
             settle = "`winnow release` or `winnow discard` it" if batch.held else "`winnow run` goes on with it"
             raise UsageError(
                 f"{batch.batch_id} has one of these files and is not taken in yet: {settle}, then forget again. "

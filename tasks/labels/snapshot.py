@@ -121,7 +121,7 @@ def read_snapshot(root: Root, name: str) -> Snapshot:
     if rows is None:
         raise UsageError(f"The manifest of snapshot {name} is gone or damaged: restore it from a backup.")
     snapshot = as_snapshot(rows)
-    if snapshot.hash != committed:
+    if snapshot.hash not in (committed, *_hashes_since(root, name)):
         raise UsageError(
             f"The manifest of snapshot {name} is another one than was committed: restore it from a backup."
         )
@@ -151,7 +151,7 @@ def refuse_gone(root: Root, snapshot: Snapshot) -> None:
 
 def _hashes_since(root: Root, name: str) -> list[str]:
     """The hashes that a manifest has since some of its samples were forgotten: the log has them."""
-    told = [event.counts.get("snapshots", {}) for event in read_log(root).events if event.stage == "forget"]
+    told = [event.counts.get("manifests", {}) for event in read_log(root).events if event.stage == "forget"]
     return [hashes[name] for hashes in told if name in hashes]
 
 
