@@ -24,6 +24,7 @@ from flows.options import (
     Source,
     Verbose,
     settings_from,
+    under,
 )
 from flows.outputs import outputs
 from flows.snapshots import snapshots
@@ -279,15 +280,13 @@ def doctor(source: Source = None, root: RootOption = None, config: Config = None
             raise SystemExit(1)
 
 
-app.add_typer(decisions)
-app.add_typer(outputs)
-app.add_typer(snapshots)
-app.add_typer(metadata, name="metadata")
-app.add_typer(labels, name="labels")
-app.add_typer(predictions, name="predictions")
-app.add_typer(ontologies, name="ontology")
-app.add_typer(upkeep)
-app.add_typer(service)
+app.add_typer(under("Decisions", decisions))
+app.add_typer(under("Labels and models", snapshots))
+for name, group in {"labels": labels, "predictions": predictions, "ontology": ontologies, "metadata": metadata}.items():
+    app.add_typer(group, name=name, rich_help_panel="Labels and models")
+app.add_typer(under("Exports and upkeep", outputs))
+app.add_typer(under("Exports and upkeep", upkeep))
+app.add_typer(under("As a service", service))
 
 
 def main() -> None:

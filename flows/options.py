@@ -44,6 +44,16 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log, an
 Note = Annotated[str, typer.Option(help="Why, in your words; it is recorded.", show_default=False)]
 
 
+def under(heading: str, part: typer.Typer) -> typer.Typer:
+    """A part of the command line whose commands `winnow --help` shows under a heading of their own."""
+    for command in part.registered_commands:
+        command.rich_help_panel = heading
+    for group in part.registered_groups:
+        if group.typer_instance:
+            under(heading, group.typer_instance)
+    return part
+
+
 def settings_from(
     config: str | None, assignments: list[str] | None, *, from_lightly: str | None = None, **options: str | None
 ) -> Settings:
