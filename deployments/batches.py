@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deployments.messages import Arrived
-from deployments.start import Started, start_curate
+from deployments.start import Started, has_begun, has_server, start_curate
 from flows.settings import Settings
 from tasks.ingest.manifest import lies_in, write_manifest
 from tasks.ingest.metadata.sidecars import names_beside
@@ -20,12 +20,15 @@ from tasks.store.root import Root, open_root
 
 LONGEST_PAUSE_S = 30.0
 
+LONGEST_HOLD_S = 600.0
+"""Seconds for which arrivals wait at most because the run before them has not begun."""
+
 log = logging.getLogger("winnow.watch")
 
 Done = TypeVar("Done")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     """Where arrivals are handed over, and what a listener needs besides.
 
@@ -34,12 +37,15 @@ class Desk:
         root: opened.
         config: settings file for the runs, if it is not the deployment's.
         stop: set when the listener shall end after the batch in hand.
+        last: id of the run that was started last, if the server has it.
     """
 
     settings: Settings
     root: Root
     config: str | None
     stop: threading.Event
+    last: str | None = None
+    _look_again: float = 0.0
 
     def beat(self) -> None:
         """Show that the listener is alive."""
@@ -65,7 +71,24 @@ class Desk:
             uris=dict.fromkeys([*uris, *beside]),
             mark=marks.hexdigest(),
         )
-        return start_curate(self.settings, manifest, config=self.config, tags=["events"])
+        started = start_curate(self.settings, manifest, config=self.config, tags=["events"])
+        self.last = started.id if has_server() else None
+        return started
+
+    def is_due(self, since: float) -> bool:
+        """Whether arrivals shall be handed over that wait since then (monotonic seconds).
+
+        They wait for the run before them to begin, so that many small runs do not queue up where one will do.
+        """
+        now, longest = time.monotonic(), self.settings.service.events.max_wait_s
+        if now - since < longest:
+            return False
+        if self.last is None or now - since > LONGEST_HOLD_S:
+            return True
+        if now >= self._look_again:
+            self._look_again = now + min(longest, 5.0)
+            return has_begun(self.last)
+        return False
 
     def patiently(self, work: Callable[[], Done]) -> Done:
         """What `work` gives; tried again, ever more slowly, until it succeeds or the listener shall end."""

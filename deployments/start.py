@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,18 @@ def start_curate(
             if not (run.state and run.state.is_final() and (even_if_done or not run.state.is_completed())):
                 break
     return Started(str(run.id), run.name, attempt > 1 or not run.state.is_scheduled())
+
+
+def has_begun(run: str) -> bool:
+    """Whether a run that the server took is at work, or over; so it is if nobody can tell."""
+    from prefect.client.orchestration import get_client
+
+    try:
+        with server_told_plainly("of the run"), get_client(sync_client=True) as client:
+            state: Any = client.read_flow_run(uuid.UUID(run)).state
+    except WinnowError:
+        return True
+    return state is None or not (state.is_scheduled() or state.is_pending())
 
 
 @contextmanager

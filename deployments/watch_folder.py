@@ -81,9 +81,9 @@ def _take_batches(desk: Desk, waiting: dict[str, Still]) -> None:
         waiting[path] = _seen(path, waiting[path])
         if waiting[path].size < 0:
             del waiting[path]
-    now = time.time()
+    now, clock = time.time(), time.monotonic()
     whole = sorted((still.since, path) for path, still in waiting.items() if now - still.since >= events.settle_s)
-    while len(whole) >= events.max_objects or (whole and now - whole[0][0] >= events.max_wait_s):
+    while len(whole) >= events.max_objects or (whole and desk.is_due(clock - (now - whole[0][0]))):
         taken, whole = whole[: events.max_objects], whole[events.max_objects :]
         arrived = [Arrived(to_uri(path), f"{waiting[path].size} {waiting[path].changed_ns}") for _, path in taken]
         started = desk.patiently(lambda arrived=arrived: desk.hand_over(arrived))  # type: ignore[misc]

@@ -26,7 +26,8 @@ class Hand:
     messages: list[Message] = field(default_factory=list)
     arrived: dict[Arrived, None] = field(default_factory=dict)
     ignored: int = 0
-    deadline: float = math.inf
+    since: float = math.inf
+    """Monotonic seconds at which the first message came."""
 
 
 def watch_queue(desk: Desk) -> None:
@@ -53,13 +54,13 @@ def gather(queue: Queue, hand: Hand, desk: Desk, takes: Callable[[str], bool]) -
     events = desk.settings.service.events
     while not desk.stop.is_set() and len(hand.arrived) < events.max_objects:
         desk.beat()
-        left = hand.deadline - time.monotonic()
-        if left <= 0:
+        if hand.messages and desk.is_due(hand.since):
             return
-        for message in queue.receive(math.ceil(min(left, POLL_S))):
+        left = hand.since + events.max_wait_s - time.monotonic()
+        for message in queue.receive(math.ceil(max(1.0, min(left, POLL_S)))):
             take_up(queue, hand, message, takes)
         if hand.messages:
-            hand.deadline = min(hand.deadline, time.monotonic() + events.max_wait_s)
+            hand.since = min(hand.since, time.monotonic())
 
 
 def take_up(queue: Queue, hand: Hand, message: Message, takes: Callable[[str], bool]) -> None:

@@ -17,6 +17,7 @@ from deployments.batches import Desk, open_desk
 from deployments.connect import Connection
 from deployments.messages import Arrived
 from deployments.queue import Queue, queue_of
+from deployments.start import start_curate
 from deployments.watch_folder import watch_folder
 from deployments.watch_queue import watch_queue
 from flows.settings import Settings, load_settings
@@ -204,3 +205,19 @@ def test_queue__status_and_doctor_tell_of_it_and_wait_for_nothing(
     queue._client.delete_queue(QueueUrl=queue.url)
     (finding,) = lag.examine_service(settings)
     assert (finding.fine, "winnow connect" in finding.told) == (False, True)
+
+
+def test_desk__arrivals_wait_for_the_run_before_them_to_begin(server: Any, tmp_path: Path) -> None:
+    """Else many small runs queue up behind a slow one."""
+    (tmp_path / "in").mkdir()
+    settings = settings_for(str(tmp_path / "in"), tmp_path / "root", max_wait_s=0.5)
+    deploy(server, settings)
+    first = start_curate(settings, "file:///first").id
+    desk = open_desk(settings, None, threading.Event())
+    desk.last = first
+    assert not desk.is_due(time.monotonic())
+    assert not desk.is_due(time.monotonic() - 1)
+    assert desk.is_due(time.monotonic() - 3600)
+    server.set_flow_run_state(first, state_of("Running"), force=True)
+    desk._look_again = 0
+    assert desk.is_due(time.monotonic() - 1)
