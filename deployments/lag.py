@@ -16,8 +16,15 @@ PATIENCE_S = 6.0
 
 def look_at_queue(settings: Settings) -> dict[str, Any]:
     """Messages that wait, are in hand and were given up, or what is wrong; empty if no queue is named."""
-    if not settings.service.events.queue:
-        return {}
+    return _asked(settings) if settings.service.events.queue else {}
+
+
+def has_queue(settings: Settings) -> bool:
+    """Whether a queue tells of new objects in the source: the one that is named, or that `winnow connect` made."""
+    return bool(settings.service.events.queue) or "trouble" not in _asked(settings)["queue"]
+
+
+def _asked(settings: Settings) -> dict[str, Any]:
     told: dict[str, Any] = {"trouble": f"no answer in {PATIENCE_S:.0f} seconds"}
 
     def ask() -> None:
@@ -36,8 +43,10 @@ def look_at_queue(settings: Settings) -> dict[str, Any]:
 
 
 def examine_service(settings: Settings) -> list[Finding]:
-    """Whether the queue answers, where one is named, and whether the Prefect server has the root's deployments."""
-    findings = []
+    """Whether the programs of `winnow up` run, the queue answers, and the Prefect server has the root's deployments."""
+    from deployments.up import examine_programs
+
+    findings = [*examine_programs(settings)]
     for queue in look_at_queue(settings).values():
         told = queue.get("trouble") or f"{queue['waiting']} wait, {queue['in_hand']} in hand, {queue['dead']} given up"
         findings.append(Finding("queue", "trouble" not in queue, True, f"{queue['name']}: {told}"))

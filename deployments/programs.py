@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.databases import mlflow_store, prefect_connection
+from deployments.lag import has_queue
 from flows.settings import Settings
 from tasks.store.errors import UsageError
 from tasks.store.storage import in_bucket, to_path
@@ -78,7 +79,7 @@ def _is_listened_to(settings: Settings) -> bool:
     if settings.source is None:
         return False
     if in_bucket(settings.source_uri):
-        return settings.service.events.queue is not None
+        return has_queue(settings)
     return not to_path(settings.source_uri).is_file()
 
 

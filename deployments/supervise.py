@@ -121,6 +121,10 @@ class Supervisor:
         except xmlrpc.client.Fault:
             return "ABSENT"
 
+    def states(self) -> dict[str, str]:
+        """What supervisor says of all its programs, by their names."""
+        return {one["name"]: one["statename"] for one in self._ask("getAllProcessInfo")}
+
     def shut_down(self) -> None:
         """Ask it to end all programs and then itself; returns at once."""
         self._ask("shutdown")

@@ -7,16 +7,16 @@ import os
 import socket
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.databases import make_ready
 from deployments.programs import Program, api, environment, servers, workers
 from deployments.supervise import MARK, STOP_S, Supervisor
+from flows.doctor import Finding
 from flows.settings import Settings
 from tasks.store.errors import UsageError, WinnowError
-from tasks.store.storage import in_bucket
 
 if TYPE_CHECKING:
     import psutil
@@ -51,6 +51,8 @@ def bring_up(settings: Settings, config: str | None, wait_s: float, say: Callabl
     start(supervisor, first, wait_s, say)
     pages = _registered(settings, config, say)
     start(supervisor, second, wait_s, say)
+    if len(second) == 1:
+        say("New files are taken in on schedule. For at once: name a folder as source, or `winnow connect` a bucket.")
     return {one.name: one.page for one in first if one.page} | pages
 
 
@@ -124,6 +126,20 @@ def logs(settings: Settings, name: str | None) -> list[Path]:
     return found
 
 
+def examine_programs(settings: Settings) -> Iterator[Finding]:
+    """Whether each program of the service runs, if there is one on this machine."""
+    supervisor = Supervisor(folder(settings))
+    if not supervisor.data.exists():
+        return
+    if not supervisor.runs:
+        yield Finding("service", False, False, f"nothing of {supervisor.data} runs; `winnow up` starts it")
+        return
+    for name, state in supervisor.states().items():
+        fine = state in _ALIVE
+        told = "runs" if fine else f"does not run ({state}); its log is {supervisor.data / 'logs' / f'{name}.log'}"
+        yield Finding("service", fine, True, f"{name} {told}")
+
+
 def _registered(settings: Settings, config: str | None, say: Callable[[str], None]) -> dict[str, str]:
     """Register the root on the server that was started; the pages of its deployments."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -136,8 +152,6 @@ def _registered(settings: Settings, config: str | None, say: Callable[[str], Non
     with temporary_settings({PREFECT_API_URL: api(settings)}):
         done = deploy(settings.service, config)
     say(f"{len(done.pages)} deployments are registered")
-    if settings.source and in_bucket(settings.source_uri) and settings.service.events.queue is None:
-        say("New objects are taken in on schedule. For at once: `winnow connect`, and name service.events.queue.")
     return done.pages
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from deployments.programs import Program
 from deployments.supervise import Supervisor
-from deployments.up import bring_down, logs, managed, start
+from deployments.up import bring_down, examine_programs, logs, managed, start
 from flows.settings import load_settings
 from tasks.store.errors import UsageError, WinnowError
 from tests.flows.servers import free_port
@@ -120,8 +120,15 @@ def test_keep_running__what_does_not_answer_is_named_with_its_log(service: Path)
     broken = Program("broken", "python -c 'print(\"no such table\"); raise SystemExit(1)'", "http://127.0.0.1:9/")
     with pytest.raises(WinnowError, match=r"No answer in 2 s from broken \(log: .*logs/broken\.log\)"):
         keep_running(service, [broken], {}, 2, silent)
-    (file,) = logs(load_settings(None, {"service.data": str(service)}), "broken")
+    settings = load_settings(None, {"service.data": str(service)})
+    (file,) = logs(settings, "broken")
     assert "no such table" in file.read_text()
+    (found,) = examine_programs(settings)
+    assert not found.fine
+    assert found.told.startswith("broken does not run (")
+    bring_down(service)
+    (found,) = examine_programs(settings)
+    assert "`winnow up` starts it" in found.told
 
 
 @pytest.mark.parametrize("name", ["a;b", "a%b", "x" * 100])
