@@ -24,8 +24,7 @@ def listen(settings: Settings, config: str | None) -> None:
     Raises:
         UsageError: source, root, queue or credentials are wrong from the start.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    logging.getLogger("winnow").setLevel(logging.INFO)
+    _log_on_stderr()
     refuse_missing_source(settings.source_uri)
     desk = open_desk(settings, config, _end_at_signals())
     try:
@@ -33,6 +32,16 @@ def listen(settings: Settings, config: str | None) -> None:
     except WinnowError:
         if not desk.stop.is_set():
             raise
+
+
+def _log_on_stderr() -> None:
+    """A line a batch, and what goes wrong; nothing of Prefect's, whose runs have logs of their own."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("winnow")
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def _end_at_signals() -> threading.Event:

@@ -1,6 +1,7 @@
 """Start a run of curate for a manifest: on the Prefect server, once for one manifest, or here where there is none."""
 
 import itertools
+import math
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,19 @@ from tasks.store.errors import UsageError, WinnowError
 
 @dataclass(frozen=True)
 class Started:
-    """A run that the server took, or that is done here: its id, its name, and whether the server took it before."""
+    """A run that the server took, or that is done here.
+
+    Attributes:
+        id: of the run.
+        name: of the run.
+        again: it had begun before.
+        over: it has ended before.
+    """
 
     id: str
     name: str
     again: bool = False
+    over: bool = False
 
 
 def has_server() -> bool:
@@ -41,6 +50,7 @@ def start_curate(
     queue: str | None = None,
     tags: Iterable[str] = (),
     even_if_done: bool = False,
+    most: float = math.inf,
 ) -> Started:
     """Have a source taken in. Again for the same key, it gives the run that there is, unless that was given up.
 
@@ -52,6 +62,7 @@ def start_curate(
         config: settings file, as the worker sees it; that of the deployment if not given.
         queue: work queue of the deployment's pool.
         tags: of the run.
+        most: runs at most for one key, those that were given up included.
         even_if_done: the caller knows that something is left: a run that was completed is no reason not to start one.
 
     Raises:
@@ -75,9 +86,10 @@ def start_curate(
                 timeout=0,
                 as_subflow=False,
             )
-            if not (run.state and run.state.is_final() and (even_if_done or not run.state.is_completed())):
+            over = run.state.is_final()
+            if attempt >= most or not over or (run.state.is_completed() and not even_if_done):
                 break
-    return Started(str(run.id), run.name, attempt > 1 or not run.state.is_scheduled())
+    return Started(str(run.id), run.name, not run.state.is_scheduled(), over)
 
 
 def has_begun(run: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from deployments.batches import Desk, log, tell
+from deployments.lost import LostRuns
 from deployments.messages import Arrived
 from deployments.start import start_curate
 from tasks.store.errors import UsageError
@@ -34,6 +35,7 @@ def watch_folder(desk: Desk) -> None:
 
     source, takes = desk.settings.source_uri, desk.taker()
     waiting: dict[str, Still] = {}
+    lost = LostRuns(desk)
     first = True
     try:
         for changes in watch(
@@ -48,6 +50,7 @@ def watch_folder(desk: Desk) -> None:
                 _take_what_is_there(desk)
                 first = False
             desk.beat()
+            lost.start_again()
             for path in _files(path for _, path in changes):
                 if takes(to_uri(path)):
                     waiting[path] = _seen(path, waiting.get(path))

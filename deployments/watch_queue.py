@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from deployments.batches import Desk, log, tell
+from deployments.lost import LostRuns
 from deployments.messages import Arrived, PoisonError, read_message
 from deployments.queue import Message, Queue, queue_of
 from tasks.store.errors import WinnowError
@@ -39,21 +40,23 @@ def watch_queue(desk: Desk) -> None:
     queue, takes = queue_of(desk.settings), desk.taker()
     queue.backlog()
     log.info("listening to %s", queue.url)
+    lost = LostRuns(desk)
     while not desk.stop.is_set():
         hand = Hand()
         with kept(queue, hand, desk.settings.service.events.visibility_s), suppress(WinnowError, OSError):
-            desk.patiently(lambda hand=hand: gather(queue, hand, desk, takes))  # type: ignore[misc]
+            desk.patiently(lambda hand=hand: gather(queue, hand, desk, takes, lost))  # type: ignore[misc]
             if hand.arrived:
                 started = desk.patiently(lambda hand=hand: desk.hand_over(hand.arrived))  # type: ignore[misc]
                 tell(started, len(hand.arrived), min(one.sent_at for one in hand.messages), hand.ignored)
             desk.patiently(lambda hand=hand: queue.delete(hand.messages))  # type: ignore[misc]
 
 
-def gather(queue: Queue, hand: Hand, desk: Desk, takes: Callable[[str], bool]) -> None:
+def gather(queue: Queue, hand: Hand, desk: Desk, takes: Callable[[str], bool], lost: LostRuns) -> None:
     """Take messages until there are objects enough, or the first message has waited long enough."""
     events = desk.settings.service.events
     while not desk.stop.is_set() and len(hand.arrived) < events.max_objects:
         desk.beat()
+        lost.start_again()
         if hand.messages and desk.is_due(hand.since):
             return
         left = hand.since + events.max_wait_s - time.monotonic()

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from deployments import lost
 from deployments import watch_queue as listening
 from deployments.batches import Desk, open_desk
 from deployments.connect import Connection
+from deployments.lost import LostRuns
 from deployments.messages import Arrived
 from deployments.queue import Queue, queue_of
 from deployments.start import start_curate
@@ -99,7 +101,7 @@ def test_watch_queue__killed_before_it_deletes_the_messages_come_again_and_the_r
     deploy(server, settings)
     s3.put(bucket, "a.jpg", b"1")
     hand, desk = listening.Hand(), open_desk(settings, None, threading.Event())
-    listening.gather(queue, hand, desk, desk.taker())
+    listening.gather(queue, hand, desk, desk.taker(), LostRuns(desk))
     first = desk.hand_over(hand.arrived)
     queue.keep(hand.messages, 0)
     listen(watch_queue, settings, lambda: empty(queue))
@@ -108,7 +110,34 @@ def test_watch_queue__killed_before_it_deletes_the_messages_come_again_and_the_r
     again = desk.hand_over([Arrived(one.uri, "written again") for one in hand.arrived])
     assert again.id != first.id
     server.set_flow_run_state(again.id, state_of("Crashed"), force=True)
-    assert desk.hand_over([Arrived(one.uri, "written again") for one in hand.arrived]).id not in (first.id, again.id)
+    third = desk.hand_over([Arrived(one.uri, "written again") for one in hand.arrived])
+    assert third.id not in (first.id, again.id)
+
+
+def test_lost_runs__are_started_again_so_often(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The automation of the server does it too, unless the server was away just then."""
+    monkeypatch.setattr(lost, "EVERY_S", 0)
+    monkeypatch.setattr(lost, "GRACE", -lost.GRACE)
+    (tmp_path / "in").mkdir()
+    settings = settings_for(str(tmp_path / "in"), tmp_path / "root")
+    deploy(server, settings)
+    desk = open_desk(settings, None, threading.Event())
+    looking = LostRuns(desk)
+    desk.hand_over([Arrived(f"{settings.source_uri}/a.jpg", "")])
+    for count in range(1, settings.service.restarts + 4):
+        looking.start_again()
+        found = runs(server, settings)
+        assert len(found) == min(count, settings.service.restarts + 1)
+        server.set_flow_run_state(newest(server, settings), state_of("Crashed"), force=True)
+
+
+def newest(server: Any, settings: Settings) -> Any:
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    mine = DeploymentFilter(name=DeploymentFilterName(any_=[settings.service.name]))
+    found = server.read_flow_runs(deployment_filter=mine, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    return found[0].id
 
 
 def state_of(name: str) -> Any:
