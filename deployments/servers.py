@@ -42,8 +42,9 @@ def down(config: Config = None, set_: Set = None, verbose: Verbose = False) -> N
     with told_plainly(verbose):
         from deployments.up import bring_down, folder
 
-        ended = bring_down(folder(settings_from(config, set_)))
-        typer.echo(f"{ended} processes ended." if ended else "Nothing was running.")
+        data = folder(settings_from(config, set_))
+        ended = bring_down(data)
+        typer.echo(f"{ended} processes ended." if ended else f"Nothing of {data} was running.")
 
 
 @servers.command(epilog="Examples: winnow logs    winnow logs worker --follow")

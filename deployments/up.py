@@ -53,6 +53,8 @@ def bring_up(settings: Settings, config: str | None, wait_s: float, say: Callabl
     start(supervisor, second, wait_s, say)
     if len(second) == 1:
         say("New files are taken in on schedule. For at once: name a folder as source, or `winnow connect` a bucket.")
+    if settings.service.label_studio:
+        say(f"User and password of Label Studio are in {data / 'label-studio'}")
     return {one.name: one.page for one in first if one.page} | pages
 
 

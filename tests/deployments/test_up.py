@@ -88,4 +88,4 @@ def test_up__serves_restarts_what_is_killed_and_leaves_nothing_after_down(winnow
 
     assert winnow("down").returncode == 0
     assert processes(tmp_path) == {}
-    assert winnow("down").stdout == "Nothing was running.\n"
+    assert winnow("down").stdout == f"Nothing of {tmp_path / 'service'} was running.\n"
