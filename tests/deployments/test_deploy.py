@@ -1,5 +1,6 @@
 """winnow deploy on a real Prefect server: everything is there, a second time changes nothing, mistakes are plain."""
 
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ from deployments.deploy import deploy
 from flows.events import LABELLED, PROMOTED, resource_of
 from flows.settings import load_settings
 from tasks.store.errors import UsageError
-from tests.deployments.conftest import Receiver, listed, wait_until
-from tests.flows.servers import Command, free_port
+from tests.deployments.registered import Receiver, listed, wait_until
+from tests.flows.servers import WINNOW, free_port
 
 Config = Callable[..., str]
 
@@ -22,6 +23,13 @@ def registered(config: str, **options: Any) -> dict[str, str]:
     """Deploy; what was done, by what it was done to."""
     done = deploy(load_settings(config).service, config, **options)
     return {step.what: step.done for step in done.steps}
+
+
+def told(arguments: list[str]) -> str:
+    """What the command says on stdout, once it is done."""
+    done = subprocess.run([WINNOW, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def on_server(client: SyncPrefectClient) -> dict[str, Any]:
@@ -35,16 +43,15 @@ def on_server(client: SyncPrefectClient) -> dict[str, Any]:
 
 
 def test_deploy__twice_changes_nothing(
-    client: SyncPrefectClient, config: Config, receiver: Receiver, winnow: Command
+    client: SyncPrefectClient, config: Config, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = config("twice", notify={"webhook": "HOOK"}, timezone="Europe/Berlin")
-    first = winnow("deploy", "--config", file, HOOK=receiver.address)
-    assert first.code == 0, first.err
-    assert "made  deployment winnow curate/twice" in first.out
-    assert f":{client.api_url.port}/deployments/deployment/" in first.out, "it links to the pages"
+    monkeypatch.setenv("HOOK", receiver.address)
+    first = told(["deploy", "--config", file])
+    assert "made  deployment winnow curate/twice" in first
+    assert f":{client.api_url.port}/deployments/deployment/" in first, "it links to the pages"
     before = on_server(client)
-    again = winnow("deploy", HOOK=receiver.address)
-    assert (again.code, "unchanged: everything is registered already." in again.out) == (0, True), again.out + again.err
+    assert "unchanged: everything is registered already." in told(["deploy"])
     assert on_server(client) == before
     ours = [one for one in before["deployments"] if one["name"] == "twice"]
     assert {one["entrypoint"].rpartition(".")[2] for one in ours} >= {
@@ -88,7 +95,7 @@ def test_deploy__brings_over_what_changed_and_keeps_off_what_is_off(
     assert client.read_deployment_by_name("winnow learn/change").schedules == []
 
 
-@pytest.mark.usefixtures("reported")
+@pytest.mark.usefixtures("client")
 def test_deploy__mistakes_are_plain(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOWHERE", raising=False)
     for service, words in [

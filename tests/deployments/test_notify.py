@@ -9,7 +9,7 @@ import pytest
 
 from deployments.notify import mail_block, webhook_block
 from tasks.store.errors import UsageError
-from tests.deployments.conftest import Receiver
+from tests.deployments.registered import Receiver
 
 
 class Mailbox(socketserver.StreamRequestHandler):

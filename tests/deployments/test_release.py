@@ -15,7 +15,7 @@ from deployments import forms
 from deployments.deploy import deploy
 from flows.settings import Settings, load_settings
 from tasks.store.log import Event, read_log
-from tests.deployments.conftest import Receiver, listed, wait_until
+from tests.deployments.registered import Receiver, listed, wait_until
 from tests.pipeline import opened, rows
 
 Config = Callable[..., str]
