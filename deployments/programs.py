@@ -18,6 +18,9 @@ from tasks.store.storage import in_bucket, to_path
 POOL = "winnow"
 """The work pool that runs Winnow's deployments."""
 
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where the server keeps who is at work: one that starts anew would end the runs that it does not know of."""
+
 INFRA = Path(__file__).parents[1] / "infra"
 
 
@@ -104,6 +107,7 @@ def environment(settings: Settings, config: str | None, data: Path) -> dict[str,
         "PREFECT_HOME": str(data / "prefect"),
         "PREFECT_API_DATABASE_CONNECTION_URL": prefect_connection(settings.service.database, data),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
         "MLFLOW_BACKEND_STORE_URI": mlflow_store(settings.service.database, data),
         "MLFLOW_ARTIFACTS_DESTINATION": str(data / "mlflow" / "artifacts"),
