@@ -45,6 +45,6 @@ def finish_forgetting(root: Root, settings: Settings) -> list[Erased]:
         told = [forget_tasks(root.uri, samples, settings.labels), track_anew(root)]
         done.append(dataclasses.replace(erased, unreached=[one for one in told if one]))
         end_forgetting(root, done[-1])
-    if waiting and shown:
+    if shown and any(one.files for one in done):
         write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
     return done

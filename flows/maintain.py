@@ -1,13 +1,13 @@
 """Maintain: compact, refresh indexes, sweep."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import flow
 
 from flows.forget import finish_forgetting
 from flows.settings import Settings
-from tasks.forget.forget import begun
+from tasks.forget.forget import Erased, begun
 from tasks.maintain.compact import Compacted, compact_tables
 from tasks.maintain.sweep import Swept, sweep
 from tasks.store.commit import roll_forward
@@ -16,10 +16,11 @@ from tasks.store.root import LEARNING, LEARNING_LOCK, WAITING, locked, open_root
 
 @dataclass(frozen=True)
 class Maintained:
-    """What maintenance did, or would do: to every table, and what it swept away."""
+    """What maintenance did, or would do: to every table, what it swept away, and what it finished to forget."""
 
     tables: list[Compacted]
     swept: Swept
+    forgotten: list[Erased] = field(default_factory=list)
 
 
 @flow(name="maintain")
@@ -42,9 +43,10 @@ def maintain(settings: Settings, dry_run: bool = False) -> Any:
             compact_tables(root.uri, settings.maintain, dry_run=True), sweep(root.uri, settings.maintain, dry_run=True)
         )
     roll_forward(root)
+    forgotten = []
     if begun(root):
         with locked(root, LEARNING, LEARNING_LOCK), locked(root, WAITING):
-            finish_forgetting(root, settings)
+            forgotten = finish_forgetting(root, settings)
     compacted = compact_tables(root.uri, settings.maintain)
     with locked(root, WAITING):
-        return Maintained(compacted, sweep(root.uri, settings.maintain))
+        return Maintained(compacted, sweep(root.uri, settings.maintain), forgotten)

@@ -47,6 +47,8 @@ def maintain(
             )
         told = "would be removed" if dry_run else "removed"
         typer.echo(f"{done.swept.files:,} files that nothing needs ({done.swept.byte_size:,} bytes) {told}")
+        for one in done.forgotten:
+            _tell(one, "that were begun to be forgotten are forgotten")
 
 
 @upkeep.command(

@@ -88,7 +88,7 @@ def _goes_unread(below: str, mentions: Mentions) -> bool:
     folder, *_, name = below.split("/")
     is_cache = folder in MADE_AGAIN and not (folder == "indexes" and name.startswith(MAP))
     stem = name.rpartition(".")[0]
-    unread = is_cache or _half_written(below) or below in mentions.concern.pictures
+    unread = is_cache or _half_written(below) or below in mentions.pictures
     return unread or any(map(mentions.text, [below, stem, *below.split("/")]))
 
 

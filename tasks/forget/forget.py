@@ -73,8 +73,6 @@ def begin_forgetting(root: Root, wish: Wish, note: str) -> str | None:
     """
     if not note.strip():
         raise UsageError("Say why, in a word or two: --note is not to be empty.")
-    if not (wish.samples or wish.uris or wish.where):
-        raise UsageError("Say what to forget: --sample ID, --uri URI or --where CONDITION.")
     concern = _concern(root, wish)
     if Mentions(concern).line(note):
         raise UsageError("The note stays on record for good: say why without the names of the files.")
@@ -136,6 +134,8 @@ def end_forgetting(root: Root, erased: Erased) -> None:
 
 
 def _concern(root: Root, wish: Wish) -> Concern:
+    if not (wish.samples or wish.uris or wish.where):
+        raise UsageError("Say what to forget: --sample ID, --uri URI or --where CONDITION.")
     refuse_planned(root, map(to_uri, wish.uris))
     concern = concern_of(root, wish)
     refuse_planned(root, concern.uris)

@@ -32,6 +32,11 @@ class Mentions:
         return frozenset((*self.concern.uris, *self.concern.names))
 
     @cached_property
+    def pictures(self) -> frozenset[str]:
+        """Files of frames, below the root."""
+        return frozenset(self.concern.pictures)
+
+    @cached_property
     def sizes(self) -> frozenset[str]:
         """Bytes of the files, as text."""
         return frozenset(self.concern.sizes)
@@ -40,6 +45,7 @@ class Mentions:
         """Whether a text is, holds or ends in the id, URI or name of something forgotten."""
         if any(found in self.ids for found in _ID.findall(text)):
             return True
+        text = text.strip("\r\n")
         end = re.split(r"[\\/]", text)[-1].strip()
         return bool(self.names) and not self.names.isdisjoint((text, end, urllib.parse.unquote(end), name_of(text)))
 

@@ -60,7 +60,7 @@ def figures(root: Root, connection: Any, rejects_shown: int) -> Figures:
         rejects=_rows(
             connection,
             "SELECT uri, reason, detail, byte_size FROM objects WHERE outcome IN ('reject', 'deferred') "
-            f"ORDER BY reason, uri LIMIT {int(rejects_shown)}",
+            f"AND uri IS NOT NULL ORDER BY reason, uri LIMIT {int(rejects_shown)}",
         ),
         reject_reasons={
             row["reason"]: row["n"]

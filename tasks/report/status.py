@@ -59,7 +59,7 @@ def status(root: Root, settings_hash: str) -> dict[str, Any]:
         "oldest_waiting": _text(counts["oldest_waiting"]),
         "lag_s": _age(counts["oldest_waiting"]),
         "last_commit": _text(next((event.at for event in reversed(log.events) if event.event == "committed"), None)),
-        "next": _next(held, counts, [batch.batch_id for batch in log.open_batches if not batch.held]),
+        "next": _next(held, counts, [batch.planned.stage for batch in log.open_batches if not batch.held]),
     }
 
 
@@ -109,13 +109,15 @@ def _champions(log: Log) -> list[dict[str, Any]]:
     return champions
 
 
-def _next(held: list[dict[str, Any]], counts: dict[str, Any], waiting: list[str]) -> str:
+def _next(held: list[dict[str, Any]], counts: dict[str, Any], stages: list[str]) -> str:
+    if "forget" in stages:
+        return "`winnow maintain` finishes what was begun to be forgotten"
     if held:
         first = held[0]["batch"]
         return (
             f'look at the report, then `winnow release {first} --note "..."` or `winnow discard {first} --note "..."`'
         )
-    if waiting:
+    if stages:
         return "`winnow run` goes on with what was begun"
     if not counts["samples"]:
         return "`winnow run SOURCE` takes pictures in"

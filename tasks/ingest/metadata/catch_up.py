@@ -166,11 +166,11 @@ def _samples_of(root: Root, accounts: Mapping[str, Account]) -> dict[str, str]:
 
 
 def _known_uris(root: Root) -> list[str]:
-    """URIs of all objects, of those in open plans too."""
+    """URIs of all objects, of those in open plans too; not of what was forgotten, which has none."""
     dataset = tables.open_table(root, OBJECTS.name)
     parts = [] if dataset is None else [dataset.scanner(columns=["uri"]).to_table()]
     parts = [part["uri"].combine_chunks() for part in [*parts, *_open_plans(root, ["uri"])]]
-    uris: list[str] = pc.unique(pa.chunked_array(parts, pa.string())).to_pylist()
+    uris: list[str] = pc.unique(pa.chunked_array(parts, pa.string())).drop_null().to_pylist()
     return uris
 
 
