@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.messages import PoisonError, Told, read_message
@@ -106,6 +106,7 @@ json_of_any_kind = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_of_any_kind)
 def test_read_message__never_breaks_in_another_way(stated: Any) -> None:
     with contextlib.suppress(PoisonError):
