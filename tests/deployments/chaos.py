@@ -12,6 +12,7 @@ import psutil
 import yaml
 
 from deployments.connect import Connection
+from deployments.programs import LEASES
 from flows.settings import Settings, load_settings
 from tasks.store.errors import WinnowError
 from tests.flows.servers import WINNOW, free_port, wait_for
@@ -37,6 +38,7 @@ class Service:
             "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
             "PREFECT_HOME": str(place / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "WINNOW_CONFIG": str(self.file),
         }
