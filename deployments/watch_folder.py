@@ -34,6 +34,8 @@ def watch_folder(desk: Desk) -> None:
     from watchfiles import watch
 
     source, takes = desk.settings.source_uri, desk.taker()
+    if not to_path(source).is_dir():
+        raise UsageError(f"{shown(source)} is a list of files, which tells of nothing new: name a folder or a bucket.")
     waiting: dict[str, Still] = {}
     lost = LostRuns(desk)
     first = True

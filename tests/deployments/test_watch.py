@@ -24,6 +24,7 @@ from deployments.watch_folder import watch_folder
 from deployments.watch_queue import watch_queue
 from flows.settings import Settings, load_settings
 from tasks.ingest.source import list_source
+from tasks.store.errors import UsageError
 from tasks.store.storage import key_uri, to_uri
 from tests.buckets import Buckets
 from tests.deployments.served import deploy, runs
@@ -178,6 +179,13 @@ def test_watch_queue__a_queue_that_somebody_deletes_is_waited_for(
 
     listen(watch_queue, settings, lambda: len(runs(server, settings)) == 1, delete_and_connect)
     assert len(runs(server, settings)) == 1
+
+
+def test_watch_folder__a_list_of_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.jpg\n")
+    settings = settings_for(str(tmp_path / "list.txt"), tmp_path / "root")
+    with pytest.raises(UsageError, match="list of files"):
+        watch_folder(open_desk(settings, None, threading.Event()))
 
 
 def test_watch_folder__takes_what_stands_still_once(server: Any, tmp_path: Path) -> None:
