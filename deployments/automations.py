@@ -17,10 +17,8 @@ from flows.service import ServiceSettings
 
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Held", "Failed", "Cancelled", "TimedOut")}
 CRASHED = "prefect.flow-run.Crashed"
-RUN = {"prefect.resource.id": "prefect.flow-run.*"}
+RUN: dict[str, Any] = {"prefect.resource.id": "prefect.flow-run.*"}
 HEARTBEAT = "prefect.flow-run.heartbeat"
-STARTING_S = 180
-"""Seconds in which a run that a worker took has to begin; one whose worker or process was killed before never does."""
 
 
 def prefix_of(name: str) -> str:
@@ -36,7 +34,7 @@ def watching(service: ServiceSettings, deployments: list[UUID]) -> list[Automati
     ours = _runs_of(deployments)
     crashed = ChangeFlowRunState(state=StateType.CRASHED, message="No sign of life: its process or machine is gone.")
     again = ChangeFlowRunState(state=StateType.SCHEDULED, name="AwaitingRetry", message="It was lost: started again.")
-    counts = [str(count) for count in range(1, service.restarts + 1)]
+    pending, running = "prefect.flow-run.Pending", "prefect.flow-run.Running"
     watched = [
         AutomationCore(
             name=f"{prefix_of(service.name)}a run without a sign of life is marked crashed",
@@ -45,18 +43,13 @@ def watching(service: ServiceSettings, deployments: list[UUID]) -> list[Automati
         ),
         AutomationCore(
             name=f"{prefix_of(service.name)}a run that never begins is started again",
-            trigger=_silence(ours, {"prefect.flow-run.Pending"}, {"prefect.flow-run.Running"} | ENDED, STARTING_S),
+            trigger=_silence(ours, {pending}, {running} | ENDED, service.starting_s),
             actions=[again],
         ),
     ]
     if service.restarts:
-        once_crashed = EventTrigger(
-            expect={CRASHED},
-            match=_resource(RUN | {"prefect.run-count": counts}),
-            match_related=ours,
-            posture=Posture.Reactive,
-            threshold=1,
-        )
+        counts = [str(count) for count in range(1, service.restarts + 1)]
+        once_crashed = _reaction({CRASHED}, RUN | {"prefect.run-count": counts}, ours)
         name = f"{prefix_of(service.name)}a run that crashed is started again"
         watched.append(AutomationCore(name=name, trigger=once_crashed, actions=[again]))
     return watched
@@ -68,13 +61,9 @@ def telling(service: ServiceSettings, deployments: list[UUID], blocks: list[UUID
         return []
     verdict = "{{ event.payload.subject }}: {{ event.payload.why }}\n\n{{ event.payload.settle }}"
     name = service.name
-    failed = EventTrigger(
-        expect={"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"},
-        match=_resource(RUN),
-        match_related=_runs_of(deployments),
-        posture=Posture.Reactive,
-        threshold=1,
-    )
+    ours = _runs_of(deployments)
+    failed = _reaction({"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"}, RUN, ours)
+    given_up = _reaction({CRASHED}, RUN | {"prefect.run-count": str(service.restarts + 1)}, ours)
     page = url_for("flow-run", "{{ flow_run.id }}")
     message = f"{{{{ flow.name }}}}: {{{{ flow_run.state.message }}}}\n\n{page}"
     told = [
@@ -87,6 +76,7 @@ def telling(service: ServiceSettings, deployments: list[UUID], blocks: list[UUID
         ),
         ("a hold waits long", _verdict(name, WAITING), "a decision is still asked for", verdict),
         ("a run failed", failed, "a run failed", message),
+        ("a run crashed for good", given_up, f"a run crashed {service.restarts + 1} times, and is given up", message),
     ]
     return [
         AutomationCore(
@@ -119,7 +109,14 @@ def _verdict(name: str, event: str, transition: str | None = None) -> EventTrigg
     labels: dict[str, Any] = {"prefect.resource.id": resource_of(name)}
     if transition:
         labels["winnow.transition"] = transition
-    return EventTrigger(expect={event}, match=_resource(labels), posture=Posture.Reactive, threshold=1)
+    return _reaction({event}, labels, _resource({}))
+
+
+def _reaction(expect: set[str], labels: dict[str, Any], related: ResourceSpecification) -> EventTrigger:
+    """Any of these events, about such a resource."""
+    return EventTrigger(
+        expect=expect, match=_resource(labels), match_related=related, posture=Posture.Reactive, threshold=1
+    )
 
 
 def _runs_of(deployments: list[UUID]) -> ResourceSpecification:

@@ -47,7 +47,7 @@ class Registrar:
     steps: list[Step] = field(default_factory=list)
 
     async def pool(self, pool: DeclaredPool) -> None:
-        """The work pool. What it is for runs stays as people set it; it is made, never changed."""
+        """The work pool. It is made and never changed: its template of jobs belongs to people."""
         try:
             await self.client.read_work_pool(pool.name)
             self._did("unchanged", f"work pool {pool.name}")

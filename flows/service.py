@@ -107,6 +107,12 @@ class ServiceSettings(StrictModel):
         description="Seconds without a sign of life (there is one every 30) after which a run is marked crashed and "
         "started again.",
     )
+    starting_s: int = Field(
+        default=180,
+        ge=30,
+        description="Seconds in which a run that a worker took has to begin, or it is started again; more where "
+        "machines are fetched for it.",
+    )
     restarts: int = Field(default=3, ge=0, le=20, description="How often a run that crashed is started again.")
 
     @field_validator("timezone")

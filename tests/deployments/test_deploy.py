@@ -8,6 +8,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed, Running
 
 from deployments.deploy import deploy
 from flows.events import LABELLED, PROMOTED, resource_of
@@ -17,6 +18,7 @@ from tests.deployments.registered import Receiver, listed, wait_until
 from tests.flows.servers import WINNOW, free_port
 
 Config = Callable[..., str]
+FORM = {"batch": "b-1", "decision": "release", "note": "fine"}
 
 
 def registered(config: str, **options: Any) -> dict[str, str]:
@@ -87,6 +89,7 @@ def test_deploy__brings_over_what_changed_and_keeps_off_what_is_off(
         "deployment winnow learn/change": "changed",
         "automation winnow change: a gate holds": "removed",
         "automation winnow change: a hold waits long": "removed",
+        "automation winnow change: a run crashed for good": "removed",
         "automation winnow change: a run failed": "removed",
         "automation winnow change: what comes in looks odd": "removed",
     }
@@ -125,3 +128,27 @@ def test_deploy__new_labels_are_learned_and_a_promoted_model_selects(client: Syn
     others = client.read_deployment_by_name("winnow learn/other")
     runs = listed(client, "flow_runs", flow_runs={"deployment_id": {"any_": [str(others.id)]}})
     assert all(run["auto_scheduled"] for run in runs), "each root has events of its own"
+
+
+def test_deploy__a_crashed_run_is_started_again_until_it_is_given_up(
+    client: SyncPrefectClient, config: Config, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", receiver.address)
+    registered(config("crash", notify={"webhook": "HOOK"}, restarts=1))
+    release = client.read_deployment_by_name("winnow release/crash")
+    run = client.create_flow_run_from_deployment(release.id, parameters=FORM)
+
+    def state() -> str:
+        return client.read_flow_run(run.id).state.name or ""  # type: ignore[union-attr]
+
+    client.set_flow_run_state(run.id, Running(), force=True)
+    client.set_flow_run_state(run.id, Crashed(message="first"))
+    wait_until(lambda: state() == "AwaitingRetry")
+    assert client.read_flow_run(run.id).parameters["batch"] == FORM["batch"], "as it was"
+    client.set_flow_run_state(run.id, Running(), force=True)
+    client.set_flow_run_state(run.id, Crashed(message="second"))
+    told = wait_until(lambda: receiver.got)[0]
+    assert told["subject"] == "winnow crash: a run crashed 2 times, and is given up"
+    assert told["text"].startswith("winnow release: second")
+    assert told["text"].endswith(f"/runs/flow-run/{run.id}")
+    assert state() == "Crashed"
