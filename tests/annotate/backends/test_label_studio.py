@@ -278,3 +278,20 @@ def test_what_the_server_cannot_read_or_who_it_does_not_know_is_one_sentence(
     monkeypatch.setenv("WINNOW_LABEL_STUDIO_TOKEN", "f" * 40)
     with pytest.raises(UsageError, match=r"refuses the token \(401: Invalid token"):
         backend(server).check()
+
+
+def test_forget__tasks_and_answers_of_a_sample_go_in_every_project(server: LabelServer) -> None:
+    kinds, place, made = ontology("forgetful"), backend(server), made_tasks(server, 60)
+    projects = [project_of(place.push(kinds, purpose, made).place) for purpose in ("label", "review")]
+    ann = server.person()
+    first = next(task for task in tasks_of(ann, projects[0]) if task["data"]["sample_id"] == made[0].sample_id)
+    annotate(ann, first["id"], as_results({"class": "dress"}, SIZE))
+    gone = [task.sample_id for task in made[:55]]
+    assert place.forget([kinds], gone) == 2 * len(gone)
+    for project in projects:
+        assert {task["data"]["sample_id"] for task in tasks_of(ann, project)} == {one.sample_id for one in made[55:]}
+    assert list(place.collect(kinds, None)) == []
+    assert place.forget([kinds], gone) == 0
+    away = backend(server, url="http://127.0.0.1:1", patience_s=0.1, timeout_s=1)
+    with pytest.raises(WinnowError, match="does not answer"):
+        away.forget([kinds], gone)
