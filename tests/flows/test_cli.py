@@ -37,7 +37,7 @@ def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
     done = [winnow("--help") for _ in range(3)]
     assert min(one.cpu_s for one in done) < 0.7
     for command in ("init", "example", "run", "curate", "select", "status", "query", "report", "tag", "release",
-                    "discard", "promote", "retry", "recalibrate", "doctor", "metadata", "labels",
+                    "discard", "promote", "retry", "recalibrate", "forget", "doctor", "metadata", "labels",
                     "predictions", "export"):  # fmt: skip
         assert command in done[0].out
         assert "Example" in said(command, "--help"), command

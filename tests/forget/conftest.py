@@ -10,9 +10,12 @@ import pytest
 from flows.settings import Settings
 from tasks.export.write import export
 from tasks.report.page import write_report
+from tests.curated import curated, settings
 from tests.films import a_film
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, label, learn, rows, select, settings_for
+
+__all__ = ["curated", "settings"]
 
 CLASSES = ("red", "green", "blue")
 COUNT = 45
