@@ -86,7 +86,7 @@ def start_curate(
                 timeout=0,
                 as_subflow=False,
             )
-            over = run.state.is_final()
+            over = run.state.is_final() or run.state.is_cancelling()
             if attempt >= most or not over or (run.state.is_completed() and not even_if_done):
                 break
     return Started(str(run.id), run.name, not run.state.is_scheduled(), over)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.states import Running
 from typer.testing import CliRunner
 
 from deployments.chunks import cancel_chunks, start_chunks
@@ -45,7 +46,12 @@ def test_chunks__are_taken_once_and_again_only_after_they_were_given_up(
     assert cancel_chunks(settings) == 3
     assert {state_of(server, run) for run in begun} == {"Cancelled"}
     assert state_of(server, str(fresh.id)) == "Scheduled"
-    assert not set(start_chunks(settings, planned.chunks, 2)) & set(begun)
+    second = start_chunks(settings, planned.chunks, 2)
+    assert not set(second) & set(begun)
+    server.set_flow_run_state(list(second)[0], Running(), force=True)
+    assert cancel_chunks(settings) == 3
+    assert sorted(state_of(server, run) for run in second) == ["Cancelled", "Cancelled", "Cancelling"]
+    assert not set(start_chunks(settings, planned.chunks, 2)) & set(second), "what is being cancelled is given up"
 
 
 def test_backfill__as_a_command(server: Any, maker: Maker, tmp_path: Path) -> None:
