@@ -48,7 +48,7 @@ def test_chunks__are_taken_once_and_again_only_after_they_were_given_up(
     assert state_of(server, str(fresh.id)) == "Scheduled"
     second = start_chunks(settings, planned.chunks, 2)
     assert not set(second) & set(begun)
-    server.set_flow_run_state(list(second)[0], Running(), force=True)
+    server.set_flow_run_state(next(iter(second)), Running(), force=True)
     assert cancel_chunks(settings) == 3
     assert sorted(state_of(server, run) for run in second) == ["Cancelled", "Cancelled", "Cancelling"]
     assert not set(start_chunks(settings, planned.chunks, 2)) & set(second), "what is being cancelled is given up"
