@@ -49,7 +49,10 @@ logs: $(READY) ## the last lines of their logs (FOLLOW=1: go on until Ctrl-C)
 SERVED = $(if $(CONFIG),--config "$(CONFIG)")
 
 test: $(READY) ## run the tests (WINNOW_TEST_DATA=folder of real files; default ../shared/data)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(TESTERS) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
+
+# One more than there are processors: tests wait for servers that start.
+TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 check: $(READY) ## lint, formatting, types, and what infra/ says to Docker, AWS and Kubernetes
 	$(BIN)/ruff check .
