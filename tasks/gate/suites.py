@@ -11,6 +11,7 @@ from tasks.gate.labelled import annotated
 from tasks.gate.settings import GateSettings
 from tasks.gate.split import split
 from tasks.gate.trained import trained
+from tasks.store.reasons import Reject
 
 OUTCOMES = ["sample", "copy", "video", "reject", "deferred"]
 
@@ -166,14 +167,18 @@ def _selected(rows: pd.DataFrame, facts: dict[str, Any], _settings: GateSettings
 
 
 def _with_shares(rows: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
-    """Columns of 0 and 1 whose means are shares: of pictures, frames too, where there is one, else of objects."""
+    """Columns of 0 and 1 whose means are shares: of pictures, frames too, where there is one, else of objects.
+
+    What is turned away since it was forgotten says nothing of a batch, and is no reject here.
+    """
     gate = settings.ingested
     picture = rows["width"].notna()
     is_object = rows["outcome"] != FRAME
     small = rows[["width", "height"]].min(axis=1) < gate.min_short_side
     misexposed = (rows["brightness"] < gate.min_brightness) | (rows["brightness"] > gate.max_brightness)
+    is_reject = (rows["outcome"] == "reject") & (rows["reason"] != Reject.FORGOTTEN.value)
     return rows.assign(
-        reject=(rows["outcome"] == "reject").astype(float).where(is_object),
+        reject=is_reject.astype(float).where(is_object),
         deferred=(rows["outcome"] == "deferred").astype(float).where(is_object),
         small=small.astype(float).where(picture),
         misexposed=misexposed.astype(float).where(picture),

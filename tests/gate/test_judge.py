@@ -74,6 +74,13 @@ def test_ingested__each_expectation_can_fail(changes: Any, expectation: str, obs
     assert found[expectation].severity == "critical"
 
 
+def test_ingested__what_was_forgotten_does_not_hold_a_batch() -> None:
+    places = range(40)
+    gone = {"outcome": dict.fromkeys(places, "reject"), "reason": dict.fromkeys(places, "forgotten")}
+    assert failed("ingested", *ingested(**gone)) == {}
+    assert "share of rejects" in failed("ingested", *ingested(**gone | {"reason": dict.fromkeys(places, "empty")}))
+
+
 def test_ingested__a_missing_object_is_noticed() -> None:
     rows, facts = ingested()
     found = failed("ingested", rows[:-1], facts)["every planned object is accounted for"]
