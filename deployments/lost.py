@@ -1,4 +1,4 @@
-"""Runs of new objects that crashed and that nothing started again: the server may have been away just then."""
+"""Runs of new objects that crashed or failed and that nothing started again: the server was away just then."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ class LostRuns:
             return
         self._next = time.monotonic() + EVERY_S
         try:
-            for manifest in self._crashed():
+            for manifest in self._lost():
                 started = start_curate(
                     self._desk.settings,
                     manifest,
@@ -45,19 +45,19 @@ class LostRuns:
                     self._settled.add(manifest)
                 elif started.id not in self._told:
                     self._told.add(started.id)
-                    log.warning("a run crashed and was not started again: run %s goes on with it", started.name)
+                    log.warning("a run was lost and not started again: run %s goes on with it", started.name)
         except WinnowError as error:
             log.warning("%s", error)
 
-    def _crashed(self) -> list[str]:
-        """Manifests of runs that crashed a while ago, but not those of which it is known that another run is done."""
+    def _lost(self) -> list[str]:
+        """Manifests of runs that were lost a while ago, but not those of which it is known that another run is done."""
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowRunFilter
         from prefect.client.schemas.sorting import FlowRunSort
 
         settings, now = self._desk.settings, datetime.now(UTC)
         ended: Any = {"before_": now - GRACE, "after_": now - REMEMBERED}
-        lost = {"tags": {"all_": ["events"]}, "state": {"type": {"any_": ["CRASHED"]}}, "end_time": ended}
+        lost = {"tags": {"all_": ["events"]}, "state": {"type": {"any_": ["CRASHED", "FAILED"]}}, "end_time": ended}
         with server_told_plainly(deployment_name(settings)), get_client(sync_client=True) as client:
             found = client.read_flow_runs(
                 deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[settings.service.name])),
