@@ -22,7 +22,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def forget() -> None:
-    for cached in (connection._client, connection._session, connection._region):
+    for cached in (connection._client, connection._session, connection.region_of):
         cached.cache_clear()
 
 
