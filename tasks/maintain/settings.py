@@ -16,8 +16,8 @@ class MaintainSettings(StrictModel):
     keep_staging_days: float = Field(
         default=7.0,
         ge=0,
-        description="Staged files and media that belong to nothing stay for so many days: a run may be about to use "
-        "them.",
+        description="Staged files, media and manifests that nothing needs stay for so many days: a run may be about to "
+        "use them.",
     )
     index_from_rows: int = Field(
         default=10_000, ge=1, description="Tables from so many rows up get an index on their key, for reads."

@@ -1,4 +1,4 @@
-"""Sweep: staged files and media that a killed run left behind and that nothing will ask for."""
+"""Sweep: staged files, media and manifests that nothing will ask for."""
 
 import time
 import urllib.parse
@@ -30,7 +30,7 @@ class Swept:
 
 @unit("sweep")
 def sweep(root: str, settings: MaintainSettings, *, dry_run: bool = False) -> Swept:
-    """Remove staged files of what is done or was never planned, and frames that became no sample.
+    """Remove staged files of what is done or was never planned, frames that became no sample, and spent manifests.
 
     Staged files of a commit that was begun, of held and of open batches stay, and so does whatever is younger than
     `keep_staging_days`.
@@ -42,13 +42,16 @@ def sweep(root: str, settings: MaintainSettings, *, dry_run: bool = False) -> Sw
     """
     opened = open_root(root)
     before = time.time() - settings.keep_staging_days * 86400
-    listed = [*_files(opened, "staging"), *_files(opened, "media")]  # before the log: what it says of them is newer
+    folders = ("staging", "media", "manifests")
+    listed = [entry for name in folders for entry in _files(opened, name)]  # before the log: what it says is newer
     log = read_log(opened)
     gone = [entry for entry in listed if entry.modified_at < before and _in(opened, entry, "staging")]
     gone = [entry for entry in gone if not _needed(log, *_place(opened, entry))]
     frames = [entry for entry in listed if entry.modified_at < before and _in(opened, entry, "media")]
     if not any(batch.planned.stage == "ingest" for batch in log.open_batches):
         gone += _without_sample(opened, frames)
+    spent = _spent_manifests(log)
+    gone += [entry for entry in listed if entry.modified_at < before and entry.uri in spent]
     advance("sweep", 0, len(gone))
     for entry in gone:
         if not dry_run:
@@ -79,6 +82,13 @@ def _needed(log: Log, batch: str, stage: str) -> bool:
     if known.committing and known.committing.stage == stage:
         return True
     return known.next_stage is not None and stage not in known.committed
+
+
+def _spent_manifests(log: Log) -> set[str]:
+    """Sources of batches of which none is open any more."""
+    waiting = {batch.planned.source for batch in log.open_batches}
+    planned = {batch.planned.source for batch in log.batches.values()}
+    return {source for source in planned - waiting if source is not None}
 
 
 def _without_sample(root: Root, frames: list[Entry]) -> list[Entry]:

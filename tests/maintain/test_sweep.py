@@ -11,7 +11,7 @@ from tasks.maintain.settings import MaintainSettings
 from tasks.maintain.sweep import sweep
 from tasks.store.commit import Resolved, commit
 from tasks.store.ids import make_id
-from tasks.store.log import Event, record
+from tasks.store.log import STAGES, Event, record
 from tasks.store.root import Root, open_root
 from tasks.store.schema import SAMPLES
 from tasks.store.storage import to_path
@@ -79,3 +79,15 @@ def test_sweep__frames_without_a_sample_go_once_no_batch_is_open(root: Root) -> 
     assert sweep(root.uri, SETTINGS).first == (root.at("media", "video", "1-b.jpg"),)
     assert kept.exists()
     assert not orphan.exists()
+
+
+def test_sweep__manifests_go_once_their_batches_are_done(root: Root) -> None:
+    done, waiting, never = (put(root, "manifests", "events", f"{name}.txt") for name in ("done", "waiting", "never"))
+    for batch, place in (("done", done), ("one", waiting), ("two", waiting)):
+        event = Event(batch, "planned", "ingest", place.as_uri(), {"objects": 0})
+        record(root, lambda log, event=event: event)
+    for batch in ("done", "one"):
+        for stage in STAGES:
+            commit(root, batch, stage, lambda log: Resolved([], {}))
+    assert sweep(root.uri, SETTINGS).first == (done.as_uri(),)
+    assert [place.exists() for place in (done, waiting, never)] == [False, True, True]
