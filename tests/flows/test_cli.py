@@ -26,10 +26,10 @@ def ask(server: str, path: str) -> list[dict[str, Any]]:
         return found
 
 
-def said(*arguments: str) -> str:
+def said(*arguments: str, code: int = 0) -> str:
     """What a command says that needs no process of its own to show it."""
     done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == code, done.output
     return done.stdout
 
 
@@ -100,10 +100,9 @@ def test_hold__exit_3_status_release(winnow: Command, server: str, maker: Maker)
     assert (held.json["outcomes"]["held"], held.json["gates"]["hold"]) == (9, 1)
     states = {run["state_name"]: run["state_type"] for run in ask(server, "flow_runs")}
     assert states["Held"] == "COMPLETED"
-    status = winnow("status", "--root", "root")
-    assert status.code == 3
-    assert f"held {batch}" in status.out
-    assert "share of rejects: observed 0.1111, allowed at most 0.05" in status.out
+    status = said("status", "--root", "root", code=3)
+    assert f"held {batch}" in status
+    assert "share of rejects: observed 0.1111, allowed at most 0.05" in status
     again = winnow("run", maker.folder, *strict, "--json")
     assert (again.code, again.json["run_id"]) == (3, None)
     empty = winnow("release", batch, "--note", "", "--root", "root")
@@ -111,7 +110,7 @@ def test_hold__exit_3_status_release(winnow: Command, server: str, maker: Maker)
     released = winnow("release", batch, "--note", "one bad file is fine", *strict, "--json")
     assert released.code == 0, released.err
     assert (released.json["outcomes"]["sample"], released.json["selected"]) == (8, 8)
-    assert winnow("status", "--root", "root").code == 0
+    said("status", "--root", "root", code=0)
 
 
 def test_query_tag_report_and_doctor(winnow: Command, maker: Maker, tmp_path: Path) -> None:
@@ -148,9 +147,9 @@ def test_retry__tells_one_json_object(winnow: Command, maker: Maker, tmp_path: P
     maker.photographs(2)
     maker.write("bad.jpg", b"no picture")
     curate(settings_for(maker.folder, tmp_path / "root"))
-    assert winnow("retry", "--root", "root", "--dry-run", "--json").json == {"would_open": 1}
-    assert winnow("retry", "--root", "root", "--dry-run").out == "1 rejects would be opened again.\n"
-    assert winnow("retry", "--root", "root", "--reason", "decoder_crash", "--json").json == {"opened": 0}
+    assert json.loads(said("retry", "--root", "root", "--dry-run", "--json")) == {"would_open": 1}
+    assert said("retry", "--root", "root", "--dry-run") == "1 rejects would be opened again.\n"
+    assert json.loads(said("retry", "--root", "root", "--reason", "decoder_crash", "--json")) == {"opened": 0}
     assert winnow("retry", "--root", "root", "--json").json["rejects"] == {"not_an_image": 1}
 
 
@@ -210,9 +209,7 @@ def test_a_full_disk__exit_1_and_goes_on_when_there_is_space(winnow: Command, ma
         subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
         done = winnow("run", maker.folder, "--root", disk / "root", "--json")
         assert done.code == 0, done.err
-        assert (
-            winnow("query", "SELECT count(*) AS n FROM samples", "--root", disk / "root", "--format", "csv").out
-            == "n\n60\n"
-        )
+        count = "SELECT count(*) AS n FROM samples"
+        assert said("query", count, "--root", str(disk / "root"), "--format", "csv") == "n\n60\n"
     finally:
         subprocess.run(["umount", disk], check=True)

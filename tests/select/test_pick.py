@@ -137,6 +137,7 @@ def test_tag__a_wrong_condition_is_told(pool: Any) -> None:
         put_tag(root, " ", ["x"])
 
 
+@pytest.mark.slow
 def test_select__coverage_beats_random_by_a_tenth(data: Path, tmp_path: Path) -> None:
     settings = settings_for(
         data / "photos" / "clothing", tmp_path / "root", embed__model="auto", select__budget=150,

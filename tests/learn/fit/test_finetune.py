@@ -55,7 +55,9 @@ def _refuses_another_architecture(root: Root, version: str) -> None:
         predict_samples(root, "other", ["s-000"])
 
 
-@pytest.mark.parametrize(("label_type", "asked"), [("multilabel", CLASSIFIER), ("boxes", DETECTOR)])
+@pytest.mark.parametrize(
+    ("label_type", "asked"), [("multilabel", CLASSIFIER), pytest.param("boxes", DETECTOR, marks=pytest.mark.slow)]
+)
 def test_fit_model__killed_it_goes_on_to_the_same_weights(
     label_type: Any, asked: dict[str, Any], checkpoint: Path, tmp_path: Path
 ) -> None:
