@@ -116,6 +116,7 @@ def test_kept_samples__the_file_is_made_again_when_it_is_lost(maker: Maker, tmp_
     assert [row for row in content(settings)["samples"] if row in before["samples"]] == before["samples"]
 
 
+@pytest.mark.slow
 def test_radius__is_settled_by_the_first_large_batch(data: Path, tmp_path: Path) -> None:
     settings = settings_for(data / "photos" / "clothing" / "train", tmp_path / "root")
     summary = curate(settings)
