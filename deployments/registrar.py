@@ -143,7 +143,7 @@ class Registrar:
         return {
             "name": declared.name,
             "description": declared.description,
-            "tags": declared.tags,
+            "tags": list(dict.fromkeys(declared.tags)),
             "parameters": declared.parameters,
             "entrypoint": declared.entrypoint,
             "enforce_parameter_schema": declared.enforce_parameter_schema,
