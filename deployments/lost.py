@@ -1,6 +1,8 @@
-"""Runs of new objects that crashed or failed and that nothing started again: the server was away just then."""
+"""Runs of new objects that crashed, failed or never began, and that nothing saw to: the server was away just then."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +35,7 @@ class LostRuns:
             return
         self._next = time.monotonic() + EVERY_S
         try:
+            self._schedule_again()
             for manifest in self._lost():
                 started = start_curate(
                     self._desk.settings,
@@ -51,19 +54,43 @@ class LostRuns:
 
     def _lost(self) -> list[str]:
         """Manifests of runs that were lost a while ago, but not those of which it is known that another run is done."""
+        now = datetime.now(UTC)
+        ended: Any = {"before_": now - GRACE, "after_": now - REMEMBERED}
+        with self._server() as client:
+            found = self._runs(client, {"state": {"type": {"any_": ["CRASHED", "FAILED"]}}, "end_time": ended})
+        sources = dict.fromkeys(str(run.parameters.get("source")) for run in found)
+        return [one for one in sources if is_part(self._desk.root, one) and one not in self._settled]
+
+    def _schedule_again(self) -> None:
+        """Runs that a worker took and never began, though the server's automation had its time, begin anew."""
+        from prefect.client.schemas.objects import State
+        from prefect.states import Scheduled
+
+        since = datetime.now(UTC) - GRACE - timedelta(seconds=self._desk.settings.service.starting_s)
+        with self._server() as client:
+            for run in self._runs(client, {"state": {"type": {"any_": ["PENDING"]}}}):
+                if run.state.timestamp < since:
+                    again: State = Scheduled(name="AwaitingRetry", message="It never began: started again.")
+                    client.set_flow_run_state(run.id, again, force=True)
+                    log.warning("run %s never began: it is started again", run.name)
+
+    @contextmanager
+    def _server(self) -> Iterator[Any]:
         from prefect.client.orchestration import get_client
+
+        with server_told_plainly(deployment_name(self._desk.settings)), get_client(sync_client=True) as client:
+            yield client
+
+    def _runs(self, client: Any, which: dict[str, Any]) -> list[Any]:
+        """Runs of new objects of this root."""
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowRunFilter
         from prefect.client.schemas.sorting import FlowRunSort
 
-        settings, now = self._desk.settings, datetime.now(UTC)
-        ended: Any = {"before_": now - GRACE, "after_": now - REMEMBERED}
-        lost = {"tags": {"all_": ["events"]}, "state": {"type": {"any_": ["CRASHED", "FAILED"]}}, "end_time": ended}
-        with server_told_plainly(deployment_name(settings)), get_client(sync_client=True) as client:
-            found = client.read_flow_runs(
-                deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[settings.service.name])),
-                flow_run_filter=FlowRunFilter.model_validate(lost),
-                sort=FlowRunSort.ID_DESC,
-                limit=200,
-            )
-        sources = dict.fromkeys(str(run.parameters.get("source")) for run in found)
-        return [one for one in sources if is_part(self._desk.root, one) and one not in self._settled]
+        name = self._desk.settings.service.name
+        found: list[Any] = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[name])),
+            flow_run_filter=FlowRunFilter.model_validate({"tags": {"all_": ["events"]}, **which}),
+            sort=FlowRunSort.ID_DESC,
+            limit=200,
+        )
+        return found

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,26 @@ def test_lost_runs__are_started_again_so_often(server: Any, tmp_path: Path, monk
         found = runs(server, settings)
         assert len(found) == min(count, settings.service.restarts + 1)
         server.set_flow_run_state(newest(server, settings), state_of("Crashed"), force=True)
+
+
+def test_lost_runs__one_that_never_begins_is_scheduled_again(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost, "EVERY_S", 0)
+    (tmp_path / "in").mkdir()
+    settings = settings_for(str(tmp_path / "in"), tmp_path / "root")
+    deploy(server, settings)
+    desk = open_desk(settings, None, threading.Event())
+    looking = LostRuns(desk)
+    desk.hand_over([Arrived(f"{settings.source_uri}/a.jpg", "")])
+    run = newest(server, settings)
+    server.set_flow_run_state(run, state_of("Pending"), force=True)
+    looking.start_again()
+    assert server.read_flow_run(run).state.name == "Pending", "its worker may be at it"
+    monkeypatch.setattr(lost, "GRACE", -timedelta(seconds=settings.service.starting_s + 60))
+    looking.start_again()
+    assert server.read_flow_run(run).state.name == "AwaitingRetry"
+    assert len(runs(server, settings)) == 1
 
 
 def newest(server: Any, settings: Settings) -> Any:
