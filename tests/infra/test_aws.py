@@ -43,7 +43,7 @@ def test_stack__can_be_made(stack: Any) -> None:
     (made,) = stack("cloudformation").describe_stacks(StackName="winnow")["Stacks"]
     assert made["StackStatus"] == "CREATE_COMPLETE"
     outputs = {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
-    assert (outputs["Source"], outputs["Root"]) == ("s3://winnow-test/incoming", "s3://winnow-test/root")
+    assert (outputs["Source"], outputs["Root"]) == ("s3://winnow-test/incoming", "s3://winnow-test/dataset")
 
     queue = stack("sqs").get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["All"])["Attributes"]
     dead = stack("sqs").get_queue_attributes(QueueUrl=outputs["DeadLettersUrl"], AttributeNames=["All"])["Attributes"]
