@@ -62,8 +62,8 @@ def start_curate(
         config: settings file, as the worker sees it; that of the deployment if not given.
         queue: work queue of the deployment's pool.
         tags: of the run.
-        most: runs at most for one key, those that were given up included.
         even_if_done: the caller knows that something is left: a run that was completed is no reason not to start one.
+        most: runs at most for one key, those that were given up included.
 
     Raises:
         UsageError: the deployment is not there.

@@ -90,10 +90,7 @@ class Supervisor:
             WinnowError: it does not come up.
         """
         file = self.data / "supervisor.conf"
-        sections = [
-            _PROGRAM.format(name=one.name, stop_s=STOP_S, command=one.command.replace("%", "%%")) for one in programs
-        ]
-        file.write_text(_SUPERVISOR + "".join(sections))
+        file.write_text(_SUPERVISOR + "".join(map(_section, programs)))
         self._socket.unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", file],
