@@ -1,12 +1,10 @@
 """Star groups: every sample that is near a kept one is its duplicate, and no two kept ones are."""
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tasks.image.witness import CERTAIN
+from tasks.image.threads import in_threads
 from tasks.progress import advance
 
 BLOCK = 512
@@ -38,8 +36,8 @@ class Look(Protocol):
 class Witness(Protocol):
     """Looks at the pictures themselves before two samples count as duplicates."""
 
-    def prepare(self, ids: Iterable[str], closely: Iterable[str]) -> None:
-        """Get ready to compare these samples, some of them closely."""
+    def prepare(self, pairs: Iterable[tuple[str, str, float]]) -> None:
+        """Get ready to compare these pairs of samples, with the share of what is allowed that lies between them."""
 
     def agrees(self, new: str, kept: str, share: float) -> bool:
         """Whether `new` repeats `kept`, which is near by this share of what is allowed."""
@@ -101,7 +99,7 @@ def find_stars(
         within = [look.near_each_other(start, start + len(block)) for look in looks]
         before = _nearest([look.near_kept(start, start + len(block)) for look in looks], len(block), name, tries)
         if witness:
-            witness.prepare(*_to_look_at(block, before, within))
+            witness.prepare(_pairs(block, before, within))
         standing = _agreed(block, before, witness, protected)
         kept: list[int] = []
         for place, one in enumerate(block):
@@ -136,15 +134,15 @@ def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
     return list(nearest.values())
 
 
-def _to_look_at(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> tuple[set[str], set[str]]:
-    """Ids of all samples that may be compared with another one, and of those that may have to be closely."""
-    pairs = [(near.share, one, near.kept_id) for one, row in zip(block, before, strict=True) for near in row]
+def _pairs(
+    block: Sequence[str], before: list[list[_Candidate]], within: list[Near]
+) -> Iterator[tuple[str, str, float]]:
+    """Samples that may be compared, and which share of what is allowed lies between them."""
+    for one, row in zip(block, before, strict=True):
+        yield from ((one, near.kept_id, near.share) for near in row)
     for found in within:
-        pairs += [
-            (share, block[place], block[other]) for place, near in found.items() for other, (share, _) in near.items()
-        ]
-    ids, closely = ({one for share, *pair in pairs if share > least for one in pair} for least in (-1, CERTAIN))
-    return ids, closely
+        for place, near in found.items():
+            yield from ((block[place], block[other], share) for other, (share, _) in near.items())
 
 
 def _agreed(
@@ -157,8 +155,7 @@ def _agreed(
     rows = [[] if one in protected else row for one, row in zip(block, candidates, strict=True)]
     if witness is None:
         return [row[0] if row else None for row in rows]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda one, row: _first(one, row, witness), block, rows))
+    return in_threads(lambda one, row: _first(one, row, witness), block, rows)
 
 
 def _among(

@@ -6,8 +6,6 @@ picture lies in the other (RANSAC: Fischler and Bolles, 1981). Then the pixels d
 of both has to agree. Things photographed on the same backdrop share features there, but do not agree.
 """
 
-from functools import cached_property
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +47,9 @@ _MIRRORED = np.array(
 Grey = NDArray[np.uint8]
 Matrix = NDArray[np.float32]
 
+Features = tuple[Matrix, NDArray[np.float16]]
+"""Points (n, 2), pixels from the upper left, and unit descriptors (n, 128)."""
+
 
 class Sight:
     """What is remembered of a picture while others are compared with it.
@@ -62,23 +63,31 @@ class Sight:
         size = (max(SIDE, round(pixels.shape[1] * scale)), max(SIDE, round(pixels.shape[0] * scale)))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         self.pixels: Pixels = cv2.resize(pixels, size, interpolation=how)
+        self._grey: Grey | None = None
+        self._features: Features | None = None
 
-    @cached_property
+    @property
     def grey(self) -> Grey:
         """(h, w) uint8."""
-        grey: Grey = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
-        return grey
+        if self._grey is None:
+            self._grey = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
+        return self._grey
 
-    @cached_property
-    def features(self) -> tuple[Matrix, NDArray[np.float16]]:
-        """Points (n, 2), pixels from the upper left, and unit descriptors (n, 128)."""
-        found = cv2.SIFT.create(MOST_FEATURES, contrastThreshold=_CONTRAST).detectAndCompute(self.grey, None)
-        keypoints, descriptors = found
-        if descriptors is None:
-            return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float16)
-        points = np.array([keypoint.pt for keypoint in keypoints[:MOST_FEATURES]], np.float32)
-        rooted = np.sqrt(descriptors[:MOST_FEATURES] / descriptors[:MOST_FEATURES].sum(axis=1, keepdims=True))
-        return points, rooted.astype(np.float16)
+    @property
+    def features(self) -> Features:
+        """Points and descriptors; kept without the lock of `functools.cached_property`, which lets one thread in."""
+        if self._features is None:
+            self._features = _features_of(self.grey)
+        return self._features
+
+
+def _features_of(grey: Grey) -> Features:
+    keypoints, descriptors = cv2.SIFT.create(MOST_FEATURES, contrastThreshold=_CONTRAST).detectAndCompute(grey, None)
+    if descriptors is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float16)
+    points = np.array([keypoint.pt for keypoint in keypoints[:MOST_FEATURES]], np.float32)
+    rooted = np.sqrt(descriptors[:MOST_FEATURES] / descriptors[:MOST_FEATURES].sum(axis=1, keepdims=True))
+    return points, rooted.astype(np.float16)
 
 
 def repeats(new: Sight, kept: Sight, *, likely: bool = False) -> bool:

@@ -1,14 +1,12 @@
 """The witness: reads the thumbnails of samples that may be duplicates, once each, and says whether they are."""
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any
 
 import pyarrow.compute as pc
 
 from tasks.image.decode import decode_thumbnail
+from tasks.image.threads import in_threads
 from tasks.image.unchanged import unchanged
 from tasks.image.verify import Sight, repeats
 from tasks.store import tables
@@ -17,8 +15,11 @@ from tasks.store.root import Root
 CERTAIN = 0.5
 """Share of what is allowed up to which there is nothing to look closely at."""
 
-MOST_REMEMBERED = 4096
-"""Pictures that are remembered, about 100 kB each, before they are all forgotten."""
+MOST_REMEMBERED = 1024
+"""Pictures that are remembered, of 170 kB at most, before those that nobody asks for are forgotten."""
+
+Pair = tuple[str, str, float]
+"""Two samples, and which share of what is allowed lies between them."""
 
 
 class Seen:
@@ -26,15 +27,18 @@ class Seen:
 
     def __init__(self, row: dict[str, Any]) -> None:
         self._thumbnail = row["thumbnail"]
+        self._sight: list[Sight | None] = []
         self.sequence, self.sensor = row["sequence_id"], row["sensor_id"]
 
-    @cached_property
+    @property
     def sight(self) -> Sight | None:
-        """What it shows; None if its thumbnail cannot be decoded."""
-        try:
-            return Sight(decode_thumbnail(self._thumbnail))
-        except (TypeError, ValueError):
-            return None
+        """What it shows; None if its thumbnail cannot be decoded. Kept without a lock, as `Sight.features` is."""
+        if not self._sight:
+            try:
+                self._sight.append(Sight(decode_thumbnail(self._thumbnail)))
+            except (TypeError, ValueError):
+                self._sight.append(None)
+        return self._sight[0]
 
     def of_one_scene(self, other: "Seen") -> bool:
         """Whether both are of one sequence or one sensor: what they share is the place, not what happens there."""
@@ -53,15 +57,18 @@ class ThumbnailWitness:
         self.root = root
         self.seen: dict[str, Seen] = {}
 
-    def prepare(self, ids: Iterable[str], closely: Iterable[str]) -> None:
-        """Read the samples that are not remembered; find the features of those to look at closely."""
+    def prepare(self, pairs: Iterable[Pair]) -> None:
+        """Read the samples that are not remembered; find the features of those that have to be looked at closely."""
+        pairs = list(pairs)
+        asked = {one for *pair, _ in pairs for one in pair}
         if len(self.seen) > MOST_REMEMBERED:
-            self.seen.clear()
-        missing = sorted(set(ids) - self.seen.keys())
+            self.seen = {one: seen for one, seen in self.seen.items() if one in asked}
+        missing = sorted(asked - self.seen.keys())
         if missing:
             self._read(missing)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            list(pool.map(_look_closely, [self.seen[one] for one in closely]))
+        seen = ((self.seen[new], self.seen[kept], share) for new, kept, share in pairs)
+        closely = {each for new, kept, share in seen if _has_to_be_close(new, kept, share) for each in (new, kept)}
+        in_threads(_look_closely, closely)
 
     def agrees(self, new: str, kept: str, share: float) -> bool:
         """Whether `new` repeats `kept`; what cannot be seen repeats nothing that has to be looked at."""
@@ -91,6 +98,10 @@ def _metadata(root: Root, uris: list[str]) -> dict[str, dict[str, str]]:
     rows = dataset.scanner(columns=columns, filter=pc.field("uri").isin(uris)).to_table().sort_by("revision")
     names = ("sequence_id", "sensor_id")
     return {row["uri"]: {name: row[name] for name in names if row[name] is not None} for row in rows.to_pylist()}
+
+
+def _has_to_be_close(new: Seen, kept: Seen, share: float) -> bool:
+    return share > CERTAIN and not new.of_one_scene(kept)
 
 
 def _look_closely(seen: Seen) -> None:

@@ -95,7 +95,7 @@ class _Witness(Witness):
     def __init__(self, *measured: _Measured) -> None:
         self.sights = {name: sight for one in measured for name, sight in one.sights.items()}
 
-    def prepare(self, ids: Any, closely: Any) -> None:
+    def prepare(self, pairs: Any) -> None:
         """All of them are at hand."""
 
     def agrees(self, new: str, kept: str, share: float) -> bool:

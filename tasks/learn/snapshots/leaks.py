@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.image.phash import BITS, orientations
-from tasks.image.witness import CERTAIN, ThumbnailWitness
+from tasks.image.witness import Pair, ThumbnailWitness
 from tasks.store import choices, tables
 from tasks.store.root import Root
 
@@ -29,9 +29,6 @@ BLOCK = 1024
 
 LOOK_CLOSELY = 1.5
 """How near samples are that only their vectors tell: beyond 1, so that both pictures are looked at closely."""
-
-Pair = tuple[str, str, float]
-"""Two samples, and which share of what is allowed lies between them."""
 
 Texts = NDArray[np.str_]
 
@@ -52,8 +49,7 @@ def leaks_of(root: Root, ids: list[str], sides: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for start in range(0, len(pairs), BLOCK):
         part = pairs[start : start + BLOCK]
-        for_a_look = ({one for *pair, share in part if share > least for one in pair} for least in (-1, CERTAIN))
-        witness.prepare(*for_a_look)
+        witness.prepare(part)
         found |= {one: other for one, other, share in reversed(part) if witness.agrees(one, other, share)}
     return found
 
