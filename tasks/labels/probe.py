@@ -1,7 +1,8 @@
 """A linear probe: multinomial logistic regression on stored vectors, with probabilities that mean what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Codes = NDArray[np.int64]
 Shares = NDArray[np.float64]
+Fitted = Callable[..., tuple[Floats, Floats]]
 
 STRENGTHS = (1.0, 10.0, 100.0)
 """Inverse strengths of the penalty that are tried; of unit vectors."""
@@ -41,7 +43,9 @@ class Probe:
         return shares
 
 
-def fit_probe(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None) -> Probe:
+def fit_probe(
+    vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None, *, balanced: bool = False
+) -> Probe:
     """Fit a probe; strength of the penalty and temperature come from folds that keep groups together.
 
     With one label of a class, or none to spare, the middle strength and temperature 1 serve. Deterministic, one thread.
@@ -53,23 +57,26 @@ def fit_probe(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] 
         labels: (n,) codes 0 to k - 1; classes without a label are never predicted.
         kinds: k.
         groups: samples of one group are near-duplicates; each its own if None.
+        balanced: every class weighs as much, however few samples it has; probabilities are those where all are as
+            frequent.
     """
-    return probe_and_unseen(vectors, labels, kinds, groups)[0]
+    return probe_and_unseen(vectors, labels, kinds, groups, balanced=balanced)[0]
 
 
 def probe_and_unseen(
-    vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None
+    vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None, *, balanced: bool = False
 ) -> tuple[Probe, Floats | None]:
     """The same, and the logits (n, k) of every sample by a probe that had not seen its group; None if too few."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        unseen = _unseen(vectors, labels, kinds, groups)
+        fitted = partial(_fitted, kinds=kinds, balanced=balanced)
+        unseen = _unseen(vectors, labels, kinds, groups, fitted)
         if unseen is None:
-            weights, bias = _fitted(vectors, labels, kinds, STRENGTHS[1])
+            weights, bias = fitted(vectors, labels, strength=STRENGTHS[1])
             return Probe(weights, bias, 1.0, None), None
         strength, logits = unseen
-        weights, bias = _fitted(vectors, labels, kinds, strength)
+        weights, bias = fitted(vectors, labels, strength=strength)
     accuracy = float((logits.argmax(axis=1) == labels).mean())
     return Probe(weights, bias, temperature_of(logits, labels), accuracy), logits
 
@@ -82,7 +89,9 @@ def temperature_of(logits: Floats, labels: Codes) -> float:
     return float(np.exp(found.x))
 
 
-def _unseen(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None) -> tuple[float, Floats] | None:
+def _unseen(
+    vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None, fitted: Fitted
+) -> tuple[float, Floats] | None:
     """The best strength, and the logits (n, k) of every sample by a probe that had not seen its group."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -98,7 +107,7 @@ def _unseen(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | 
     for strength in STRENGTHS:
         logits = np.full((len(labels), kinds), -np.inf, np.float64)
         for seen, held in parts:
-            weights, bias = _fitted(vectors[seen], labels[seen], kinds, strength)
+            weights, bias = fitted(vectors[seen], labels[seen], strength=strength)
             logits[held] = vectors[held] @ weights.T + bias
         loss = _loss(logits / temperature_of(logits, labels), labels)
         if best is None or loss < best[0]:
@@ -107,7 +116,7 @@ def _unseen(vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | 
     return best[1], best[2]
 
 
-def _fitted(vectors: Floats, labels: Codes, kinds: int, strength: float) -> tuple[Floats, Floats]:
+def _fitted(vectors: Floats, labels: Codes, *, kinds: int, balanced: bool, strength: float) -> tuple[Floats, Floats]:
     """Weights (k, d) and bias (k,). With fewer rows than dimensions it is solved among the rows: the same, sooner."""
     from sklearn.linear_model import LogisticRegression
 
@@ -121,7 +130,8 @@ def _fitted(vectors: Floats, labels: Codes, kinds: int, strength: float) -> tupl
     if len(vectors) < vectors.shape[1]:
         turn, _ = np.linalg.qr(vectors.T)
         turned = vectors @ turn
-    model = LogisticRegression(C=strength, max_iter=1000).fit(turned, labels)
+    weighted = "balanced" if balanced else None
+    model = LogisticRegression(C=strength, class_weight=weighted, max_iter=1000).fit(turned, labels)
     found = model.coef_ if turn is None else model.coef_ @ turn.T
     if len(there) == 2:
         found, cut = np.concatenate([-found, found]) / 2, np.concatenate([-model.intercept_, model.intercept_]) / 2

@@ -38,7 +38,8 @@ class LearnSettings(StrictModel):
     )
     rebalance: Literal["none", "sampling", "synthetic"] = Field(
         default="sampling",
-        description="Against the long tail: rare classes are drawn more often, or get altered copies to train on.",
+        description="Against the long tail: rare classes are drawn more often, or get altered copies to train on; a "
+        "probe has them weigh more.",
     )
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
     tracker: Literal["mlflow", "wandb"] = Field(

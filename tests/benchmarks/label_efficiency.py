@@ -114,7 +114,8 @@ METHODS: dict[str, Callable[[Case, int], Curve]] = {
 
 
 def _accuracy(case: Case, chosen: Sequence[int]) -> float:
-    probe = fit_probe(case.pool[chosen], case.labels[chosen], int(case.truth.max()) + 1)
+    """Of the probe that learn fits if nobody says otherwise."""
+    probe = fit_probe(case.pool[chosen], case.labels[chosen], int(case.truth.max()) + 1, balanced=True)
     return float((probe.probabilities(case.test).argmax(axis=1) == case.truth).mean())
 
 

@@ -11,14 +11,16 @@ import pytest
 
 from flows.settings import Settings
 from tasks.annotate.import_labels import import_labels
-from tasks.labels.champion import champion_of
+from tasks.labels.champion import champion_of, models_of
 from tasks.labels.snapshot import Snapshot, read_snapshot
+from tasks.learn.fit.settings import FitSettings
 from tasks.learn.models.file import read_evaluation, read_tensors
 from tasks.learn.models.vectors import read_vectors, recorded_backbone
 from tasks.store.log import read_log
 from tests.pipeline import curate, learn, opened, settings_for
 
 DARKENED = "shorts"
+EPOCHS = 5
 LIGHT = 0.05
 """How much of their light the test pictures of one class keep."""
 
@@ -28,13 +30,26 @@ LIGHT = 0.05
 def test_learn__a_probe_beats_its_neighbours_and_is_the_same_again(data: Path, tmp_path: Path) -> None:
     source = data / "photos" / "clothing"
     one, two = (_learnt(source, data, tmp_path / name) for name in ("one", "two"))
-    accuracy = _evaluation(one)["metrics"]["accuracy"]["value"]
+    accuracy = _accuracy(one, _champion(one))
     neighbours = _accuracy_of_neighbours(one, 5)
     print(f"accuracy on the test folder: probe {accuracy:.4f}, 5 nearest neighbours {neighbours:.4f}")
     assert accuracy > neighbours > 0.9
     assert _evaluation(two)["metrics"] == _evaluation(one)["metrics"]
     first, second = (read_tensors(opened(settings), _champion(settings)) for settings in (one, two))
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_learn__a_few_epochs_of_fine_tuning_are_not_worse_than_the_probe(data: Path, tmp_path: Path) -> None:
+    settings = _learnt(data / "photos" / "clothing", data, tmp_path / "root")
+    probe = _champion(settings)
+    fit = FitSettings(method="finetune", epochs=EPOCHS)
+    learn(settings.model_copy(update={"learn": settings.learn.model_copy(update={"fit": fit})}))
+    [tuned] = [one.batch_id for one in models_of(read_log(opened(settings))) if one.batch_id != probe]
+    before, after = (_accuracy(settings, version) for version in (probe, tuned))
+    print(f"accuracy on the test folder: probe {before:.4f}, after {EPOCHS} epochs of fine-tuning {after:.4f}")
+    assert after >= before
 
 
 @pytest.mark.slow
@@ -79,9 +94,17 @@ def _champion(settings: Settings) -> str:
 
 
 def _evaluation(settings: Settings) -> dict[str, Any]:
-    found = read_evaluation(opened(settings), _champion(settings))
+    return _evaluation_of(settings, _champion(settings))
+
+
+def _evaluation_of(settings: Settings, version: str) -> dict[str, Any]:
+    found = read_evaluation(opened(settings), version)
     assert found is not None
     return found
+
+
+def _accuracy(settings: Settings, version: str) -> float:
+    return float(_evaluation_of(settings, version)["metrics"]["accuracy"]["value"])
 
 
 def _accuracy_of_neighbours(settings: Settings, count: int) -> float:

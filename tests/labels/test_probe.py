@@ -45,6 +45,15 @@ def test_fit_probe__few_labels_and_missing_classes_are_no_trouble() -> None:
     assert two.probabilities(vectors)[:, 1].max() < 1e-6
 
 
+def test_fit_probe__balanced_it_finds_what_is_rare() -> None:
+    vectors, labels = cloud(2000, 20, 2, 3.0)
+    fresh, truth = cloud(2000, 20, 2, 3.0)
+    rare = (labels == 0) | (np.arange(2000) % 50 == 0)
+    plain, balanced = (fit_probe(vectors[rare], labels[rare], 2, balanced=one) for one in (False, True))
+    found = [(probe.probabilities(fresh[truth == 1]).argmax(axis=1) == 1).mean() for probe in (plain, balanced)]
+    assert found[0] < 0.4 < 0.6 < found[1]
+
+
 def test_temperature_of__brings_probabilities_to_what_happens() -> None:
     labels = (DRAW.random(20_000) < 0.75).astype(np.int64)
     logits = np.tile([0.0, 6.0], (20_000, 1))

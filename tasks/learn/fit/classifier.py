@@ -52,7 +52,7 @@ def fit_classifier(examples: Examples, *, root: Root, version: str, settings: Le
     with pictures.folder:
         seen = _Seen(network, pictures.open(), examples)
         if start.weights is not None:
-            _start_from_probe(seen)
+            _start_from_probe(seen, balanced=settings.rebalance != "none")
         course = _course(seen, pictures.path, settings, keeps=start.weights is not None)
         best, curves = train(root, version, course, settings.fit)
         network.module.load_state_dict(best)
@@ -85,14 +85,14 @@ class _Seen:
         return np.concatenate(parts) if parts else np.zeros((0, self.examples.there.shape[1]), np.float32)
 
 
-def _start_from_probe(seen: _Seen) -> None:
+def _start_from_probe(seen: _Seen, *, balanced: bool) -> None:
     """The linear layer becomes the probe on the features of the train side."""
     import torch
 
     rows = seen.examples.rows("train")
     features = np.zeros((len(seen.examples.ids), seen.network.module[2].in_features), np.float32)
     features[rows] = seen.logits(rows, seen.network.module[:2])
-    line = fit_line(features, seen.examples, rows)
+    line = fit_line(features, seen.examples, rows, balanced=balanced)
     with torch.no_grad():
         seen.network.module[2].weight.copy_(torch.from_numpy(line.weights))
         seen.network.module[2].bias.copy_(torch.from_numpy(np.maximum(line.bias, -20)))

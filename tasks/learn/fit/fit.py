@@ -58,7 +58,8 @@ def _trainer(root: Root, kind: Kind, version: str, settings: LearnSettings) -> C
         case "probe":
             from tasks.learn.fit.probe import fit_probe_model
 
-            return partial(fit_probe_model, root, embedding=str(recorded_backbone(root)["name"]))
+            embedding = str(recorded_backbone(root)["name"])
+            return partial(fit_probe_model, root=root, embedding=embedding, balanced=settings.rebalance != "none")
         case "classifier":
             from tasks.learn.fit.classifier import fit_classifier
 

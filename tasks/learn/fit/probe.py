@@ -28,44 +28,46 @@ class Line:
     unseen: NDArray[np.floating[Any]] | None
 
 
-def fit_line(vectors: Floats, examples: Examples, rows: NDArray[np.int64]) -> Line:
+def fit_line(vectors: Floats, examples: Examples, rows: NDArray[np.int64], *, balanced: bool) -> Line:
     """Fit on some rows; how strong the penalty is comes from folds among them that keep groups together.
 
     Args:
         vectors: (n, d), unit rows, of all examples.
         examples: n of them.
         rows: those to fit on.
+        balanced: classes weigh as much as each other; of samples with several classes they never do.
     """
     groups = [examples.groups[row] for row in rows]
     kinds = examples.there.shape[1]
     if examples.snapshot.label_type == "multilabel":
         return _one_against_rest(vectors[rows], examples.there[rows], groups)
-    probe, unseen = probe_and_unseen(vectors[rows], examples.codes[rows], kinds, groups)
+    probe, unseen = probe_and_unseen(vectors[rows], examples.codes[rows], kinds, groups, balanced=balanced)
     return Line(probe.weights.astype(np.float32), probe.bias.astype(np.float32), unseen)
 
 
-def fit_probe_model(root: Root, examples: Examples, embedding: str) -> Trained:
+def fit_probe_model(examples: Examples, root: Root, embedding: str, *, balanced: bool) -> Trained:
     """Fit on train and validation, and predict every sample of the snapshot.
 
     What is predicted of these two sides comes from folds that had not seen the sample or its group, so that it says how
     good and how sure the probe is. Where labels are too few for that, the validation side is left out of the fit.
 
     Args:
-        root: where the vectors are.
         examples: of the snapshot.
+        root: where the vectors are.
         embedding: name of the model whose vectors they are.
+        balanced: classes weigh as much as each other.
 
     Raises:
         UsageError: none of the samples to train on has a vector.
     """
     examples, vectors = _with_vectors(root, examples, embedding)
     rows = examples.rows("train", "validation")
-    line = fit_line(vectors, examples, rows)
+    line = fit_line(vectors, examples, rows, balanced=balanced)
     notes = []
     if line.unseen is None:
         notes.append("Too few labels of some class to choose settings by: the probe has the usual ones.")
         rows = examples.rows("train")
-        line = fit_line(vectors, examples, rows)
+        line = fit_line(vectors, examples, rows, balanced=balanced)
     logits = vectors @ line.weights.T + line.bias
     if line.unseen is not None:
         logits[rows] = line.unseen

@@ -10,7 +10,7 @@ from tasks.store.errors import UsageError
 from tasks.store.root import Root
 from tasks.store.staging import settings_hash
 
-REVISION = 1
+REVISION = 2
 """Goes up when the code makes other models of the same snapshot and settings."""
 
 Kind = Literal["probe", "classifier", "detector", "command"]
@@ -38,7 +38,7 @@ def version_of(root: Root, snapshot: str, kind: Kind, settings: LearnSettings) -
     if kind == "command":
         parts.append(settings.command)
     else:
-        parts.append(recorded_backbone(root)["name"])
+        parts += [recorded_backbone(root)["name"], settings.rebalance]
     if kind in ("classifier", "detector"):
-        parts += [settings.fit.model_dump(exclude={"workers", "method"}), settings.rebalance]
+        parts.append(settings.fit.model_dump(exclude={"workers", "method"}))
     return f"{snapshot}-{settings_hash(*parts)[:8]}"

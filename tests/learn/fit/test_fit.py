@@ -14,7 +14,7 @@ from tasks.learn.models.predict import predict_samples
 from tasks.learn.settings import LearnSettings
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
-from tests.learn.made import likeliest, made_root, make_snapshot
+from tests.learn.made import CLASSES, likeliest, made_root, make_snapshot
 
 SETTINGS = LearnSettings()
 
@@ -50,6 +50,16 @@ def test_fit_model__again_is_the_same_model_and_trains_nothing(learnt: tuple[Roo
     assert fit_model(other.uri, "s1", SETTINGS).version == version
     for name, tensor in read_tensors(root, version).items():
         assert np.array_equal(read_tensors(other, version)[name], tensor)
+
+
+def test_fit_model__rare_classes_weigh_as_much_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 90)
+    ids = [f"s-{number:03d}" for number in range(90) if number % 3 < 2 and (number % 3 == 0 or number < 30)]
+    make_snapshot(root, "tail", ids, [{"class": CLASSES[int(one[2:]) % 3]} for one in ids], "class")
+    versions = [fit_model(root.uri, "tail", LearnSettings(rebalance=way)).version for way in ("none", "sampling")]
+    plain, balanced = (read_tensors(root, version)["bias"] for version in versions)
+    rare = CLASSES.index("green")
+    assert balanced[rare] > plain[rare]
 
 
 def test_fit_model__of_several_classes_each_has_a_probability_of_its_own(tmp_path: Path) -> None:
