@@ -18,7 +18,7 @@ from tasks.store.root import open_root
 from tests.benchmarks.benchmark import Result, by_turns, seconds_of
 
 ARCHITECTURE = "mobilenetv2_100"
-PICTURES = 128
+PICTURES = 512
 KINDS = 5
 SETTINGS = FitSettings(epochs=1, batch=32)
 
@@ -36,7 +36,7 @@ def measured(place: Path) -> Iterator[Result]:
     def epoch() -> float:
         return seconds_of(lambda: train(root, f"model-{next(numbers)}", course, SETTINGS))
 
-    whole, bare = by_turns(epoch, lambda: _bare_steps(network), rounds=5)
+    whole, bare = by_turns(epoch, lambda: _bare_steps(network), rounds=3)
     detail = (
         f"{PICTURES / whole:.1f} img/s of {PICTURES / bare:.1f}; {PICTURES} pictures, batches of {SETTINGS.batch}; "
         "crops, colours, moving average and checkpoint are included, the validation side is empty"

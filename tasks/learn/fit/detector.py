@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.image.accelerator import best_device
 from tasks.labels.values import as_text, shapes
-from tasks.learn.fit.augment import loaded, seed_all
+from tasks.learn.fit.augment import loaded, seed_processor
 from tasks.learn.fit.draws import Draw, batches_of, draws_of
 from tasks.learn.fit.examples import Examples
 from tasks.learn.fit.fitted import Trained, plain
@@ -73,7 +73,7 @@ class _Shown:
 
         if self.squares is None:
             self.squares = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        seed_all(draw.seed)
+        seed_processor(draw.seed)
         square, boxes = self.squares[draw.row], self.boxes[draw.row].copy()
         pixels = square.astype(np.float32) / 255
         if self.changing:
