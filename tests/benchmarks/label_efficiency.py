@@ -59,7 +59,8 @@ def measured(place: Path) -> Iterator[Result]:
     yield _against_random("dirty pool, raw", raw)
     both = {**raw, "default": deduplicated["default"]}
     yield _against_random("dirty pool", both)
-    yield _labels_for(both)
+    yield _labels_for("raw", raw)
+    yield _labels_for("without duplicates", both)
 
 
 def _curves(chosen: Callable[[Case, int], Curve], dirty: list[tuple[Case, Case]], side: int) -> list[Curve]:
@@ -223,13 +224,13 @@ def _against_random(title: str, curves: dict[str, list[Curve]]) -> Result:
     return Result(f"label efficiency, {title}, least - random", least, 0, -1, words, unit="SE")
 
 
-def _labels_for(curves: dict[str, list[Curve]]) -> Result:
+def _labels_for(title: str, curves: dict[str, list[Curve]]) -> Result:
     """Labels with which default is as good as 1,000 at random."""
     asked = float(np.mean([curve[-1] for curve in curves["random"]]))
     reached = np.mean(curves["default"], axis=0)
     enough = [budget for budget, mean in zip(BUDGETS, reached, strict=True) if mean >= asked]
     words = f"random reaches {100 * asked:.1f} % with {BUDGETS[-1]:,}"
-    title = "label efficiency, dirty pool, labels for as much"
+    title = f"label efficiency, dirty pool, {title}, labels"
     return Result(title, float(min(enough, default=np.inf)), 400, 400, words, lower=True)
 
 
