@@ -97,12 +97,11 @@ def seed_all(seed: int) -> None:
     import torch
 
     torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
+    seed_processor(seed)
 
 
 def seed_processor(seed: int) -> None:
-    """The same but for accelerators, which cost milliseconds each time, and have no part in changing pictures."""
+    """The same but for accelerators, which have no part in changing pictures, and take longer to be seeded."""
     import torch
 
     torch.default_generator.manual_seed(seed)
