@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tasks.image.threads import in_threads
+from tasks.image.witness import Pair
 from tasks.progress import advance
 
 BLOCK = 512
@@ -36,7 +37,7 @@ class Look(Protocol):
 class Witness(Protocol):
     """Looks at the pictures themselves before two samples count as duplicates."""
 
-    def prepare(self, pairs: Iterable[tuple[str, str, float]]) -> None:
+    def prepare(self, pairs: Iterable[Pair]) -> None:
         """Get ready to compare these pairs of samples, with the share of what is allowed that lies between them."""
 
     def agrees(self, new: str, kept: str, share: float) -> bool:
@@ -134,9 +135,7 @@ def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
     return list(nearest.values())
 
 
-def _pairs(
-    block: Sequence[str], before: list[list[_Candidate]], within: list[Near]
-) -> Iterator[tuple[str, str, float]]:
+def _pairs(block: Sequence[str], before: list[list[_Candidate]], within: list[Near]) -> Iterator[Pair]:
     """Samples that may be compared, and which share of what is allowed lies between them."""
     for one, row in zip(block, before, strict=True):
         yield from ((one, near.kept_id, near.share) for near in row)

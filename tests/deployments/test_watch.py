@@ -120,12 +120,7 @@ def test_lost_runs__are_started_again_so_often(server: Any, tmp_path: Path, monk
     """The automation of the server does it too, unless the server was away just then."""
     monkeypatch.setattr(lost, "EVERY_S", 0)
     monkeypatch.setattr(lost, "GRACE", -lost.GRACE)
-    (tmp_path / "in").mkdir()
-    settings = settings_for(str(tmp_path / "in"), tmp_path / "root")
-    deploy(server, settings)
-    desk = open_desk(settings, None, threading.Event())
-    looking = LostRuns(desk)
-    desk.hand_over([Arrived(f"{settings.source_uri}/a.jpg", "")])
+    settings, looking = one_run(server, tmp_path)
     for count in range(1, settings.service.restarts + 4):
         looking.start_again()
         found = runs(server, settings)
@@ -137,12 +132,7 @@ def test_lost_runs__one_that_never_begins_is_scheduled_again(
     server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lost, "EVERY_S", 0)
-    (tmp_path / "in").mkdir()
-    settings = settings_for(str(tmp_path / "in"), tmp_path / "root")
-    deploy(server, settings)
-    desk = open_desk(settings, None, threading.Event())
-    looking = LostRuns(desk)
-    desk.hand_over([Arrived(f"{settings.source_uri}/a.jpg", "")])
+    settings, looking = one_run(server, tmp_path)
     run = newest(server, settings)
     server.set_flow_run_state(run, state_of("Pending"), force=True)
     looking.start_again()
@@ -151,6 +141,16 @@ def test_lost_runs__one_that_never_begins_is_scheduled_again(
     looking.start_again()
     assert server.read_flow_run(run).state.name == "AwaitingRetry"
     assert len(runs(server, settings)) == 1
+
+
+def one_run(server: Any, tmp_path: Path) -> tuple[Settings, LostRuns]:
+    """A deployment that was handed one object, and what looks after its runs."""
+    (tmp_path / "in").mkdir()
+    settings = settings_for(str(tmp_path / "in"), tmp_path / "root")
+    deploy(server, settings)
+    desk = open_desk(settings, None, threading.Event())
+    desk.hand_over([Arrived(f"{settings.source_uri}/a.jpg", "")])
+    return settings, LostRuns(desk)
 
 
 def newest(server: Any, settings: Settings) -> Any:
