@@ -2,13 +2,16 @@
 
 import itertools
 import json
+import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
 from tasks.store import staging, tables
+from tasks.store.definitions import VIEWS, definition, views_named
 from tasks.store.errors import UsageError
 from tasks.store.kept import discarded_after_ingest
 from tasks.store.log import STAGES, Log, read_log
@@ -16,130 +19,83 @@ from tasks.store.plans import plan_uri
 from tasks.store.root import Root
 from tasks.store.schema import TABLES, embeddings
 
-VIEWS = (*TABLES, "embeddings", "kept", "standing", "labels")
-"""Names that a query may use: the tables, and the views `embeddings`, `kept`, `standing` and `labels`."""
-
 TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 
-_NEXT_PASS = "SELECT uri, version, pass FROM every_object WHERE pass > 0"
 
-_WITH_METADATA = """
-    coalesce(m.sensor_id, {row}.sensor_id) AS sensor_id, coalesce(m.sequence_id, {row}.sequence_id) AS sequence_id,
-    CASE WHEN m.metadata IS NULL THEN {row}.metadata
-         ELSE json_merge_patch({row}.metadata, m.metadata) END AS metadata"""
-"""What a row was committed with, and over it what path, sidecar and joined files say of its file by now."""
+class Connection:
+    """A connection to DuckDB that shows the views of one instant, and nothing else; each is made once it is named."""
 
-_DEFINITIONS = {
-    "metadata": """
-        WITH newest AS (SELECT uri, max(revision) AS revision FROM {metadata} WHERE revision > 0 GROUP BY uri)
-        SELECT s.* FROM {metadata} s LEFT JOIN newest n ON s.uri = n.uri
-        WHERE n.revision IS NULL OR s.revision = n.revision""",
-    "objects": f"""
-        WITH every_object AS (
-            SELECT * FROM {{objects}} WHERE batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'objects')
-            UNION ALL BY NAME SELECT * FROM {{planned}}),
-        newest AS (SELECT uri, version, max(pass) AS pass FROM ({_NEXT_PASS}) GROUP BY uri, version)
-        SELECT o.* REPLACE (
-            CASE WHEN g.id IS NOT NULL THEN 'reject' ELSE o.outcome END AS outcome,
-            CASE WHEN g.id IS NOT NULL THEN 'discarded' ELSE o.reason END AS reason,
-            {_WITH_METADATA.format(row="o")})
-        FROM every_object o
-        LEFT JOIN newest n ON o.uri = n.uri AND o.version = n.version
-        LEFT JOIN metadata m ON o.uri = m.uri
-        LEFT JOIN {{given_up}} g
-        ON g.id = coalesce(o.sample_id, o.content_id) AND o.outcome IN ('sample', 'copy', 'video')
-        WHERE n.pass IS NULL OR o.pass = n.pass""",
-    "samples": f"""
-        SELECT s.* REPLACE (
-            {_WITH_METADATA.format(row="s")},
-            coalesce(m.captured_at + to_milliseconds(coalesce(1000 * s.frame_time_s, 0)::BIGINT), s.captured_at,
-                     m.captured_on) AS captured_at,
-            coalesce(m.lat, s.lat) AS lat, coalesce(m.lon, s.lon) AS lon)
-        FROM {{samples}} s LEFT JOIN metadata m ON s.source_uri = m.uri
-        WHERE s.batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'ingest')""",
-    "videos": f"""
-        SELECT v.* REPLACE (
-            {_WITH_METADATA.format(row="v")},
-            coalesce(m.captured_at, v.captured_at, m.captured_on) AS captured_at)
-        FROM {{videos}} v LEFT JOIN metadata m ON v.uri = m.uri
-        WHERE v.batch_id IN (SELECT batch_id FROM {{visible}} WHERE stage = 'ingest')""",
-    "findings": """
-        SELECT f.* REPLACE (CASE WHEN EXISTS (
-            SELECT 1 FROM {metadata} m WHERE m.uri = f.suggestion->>'$.uri' AND m.created_at > f.created_at
-            AND list_contains(string_split(m.origin, ', '), f.suggestion->>'$.origin')
-        ) THEN 'settled' WHEN a.annotation_id IS NULL THEN f.status
-        ELSE (SELECT CASE WHEN r.status = 'reviewed' AND r.value = a.value THEN 'dismissed'
-                          WHEN r.status = 'reviewed' THEN 'accepted' ELSE 'settled' END
-              FROM {annotations} r WHERE r.replaces = a.annotation_id ORDER BY r.created_at DESC LIMIT 1)
-        END AS status)
-        FROM {findings} f LEFT JOIN {annotations} a ON f.annotation_id = a.annotation_id
-        AND a.annotation_id IN (SELECT replaces FROM {annotations})""",
-    "duplicates": """
-        WITH standing AS (
-            SELECT * FROM {duplicates}
-            WHERE (batch_id, CASE kind WHEN 'semantic' THEN 'compare' ELSE 'dedupe' END) IN (
-                SELECT (batch_id, stage) FROM {visible})
-            AND kept_id IN (SELECT sample_id FROM samples))
-        SELECT d.* REPLACE (
-            coalesce(s.kept_id, d.kept_id) AS kept_id,
-            coalesce(s.group_id, d.group_id) AS group_id)
-        FROM standing d LEFT JOIN standing s ON d.kept_id = s.sample_id""",
-    "kept": """
-        SELECT * FROM samples
-        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'dedupe')
-        AND sample_id NOT IN (SELECT sample_id FROM duplicates)""",
-    "embeddings": """
-        SELECT sample_id, model FROM ({embeddings})
-        WHERE batch_id IN (SELECT batch_id FROM {visible} WHERE stage = 'embed')""",
-    "selections": """
-        SELECT * FROM {selections}
-        WHERE selection IN (SELECT batch_id FROM {visible} WHERE stage = 'select')
-        AND sample_id IN (SELECT sample_id FROM samples)""",
-    "snapshots": """
-        SELECT * FROM {snapshots} WHERE name IN (SELECT batch_id FROM {visible} WHERE stage = 'snapshot')""",
-    "standing": """
-        SELECT * FROM {annotations} WHERE coalesce(status, '') NOT IN ('deleted', 'discarded')
-        AND annotation_id NOT IN (SELECT replaces FROM {annotations} WHERE replaces IS NOT NULL)""",
-    "labels": """
-        SELECT * EXCLUDE (place) FROM (
-            SELECT *, row_number() OVER (
-                PARTITION BY sample_id, ontology
-                ORDER BY CASE WHEN status = 'reviewed' THEN 0 WHEN status = 'consensus' THEN 1
-                              WHEN origin = 'import' THEN 3 ELSE 2 END, created_at DESC, annotation_id) AS place
-            FROM standing WHERE origin <> 'model' AND coalesce(status, '') NOT IN ('outdated', 'blind'))
-        WHERE place = 1""",
-}
+    def __init__(self, sources: Mapping[str, Any], hidden: Mapping[str, str]) -> None:
+        """Connect to nothing but the sources.
+
+        Args:
+            sources: Arrow tables or Lance datasets, by the name under which a query cannot guess them.
+            hidden: what a definition reads in place of a name in braces.
+        """
+        self.connection, self.sources, self.hidden = _database(os.getpid()).cursor(), dict(sources), hidden
+        self.made: set[str] = set()
+
+    def sql(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
+        """A relation of DuckDB."""
+        self._make(sql)
+        return self.connection.sql(sql, params=params)
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
+        """What DuckDB's own `execute` gives."""
+        self._make(sql)
+        return self.connection.execute(sql, parameters)
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        """Show more rows."""
+        self.connection.register(name, rows)
+
+    def unregister(self, name: str) -> None:
+        """Show these rows no more."""
+        self.connection.unregister(name)
+
+    def _make(self, sql: str) -> None:
+        for view in views_named(sql):
+            if view not in self.made:
+                self.made.add(view)
+                reads = definition(view).format(**self.hidden)
+                for name in [name for name in self.sources if name in reads]:
+                    self.connection.register(name, self.sources.pop(name))
+                self.connection.execute(f"CREATE TEMP VIEW {view} AS {reads}")
 
 
-def connect(root: Root, *, staged: Mapping[str, pa.Table] | None = None, **extra: pa.Table) -> Any:
-    """A DuckDB connection with every view of `VIEWS` over the newest committed rows, and no other access.
+def connect(root: Root, *, staged: Mapping[str, pa.Table] | None = None, **extra: pa.Table) -> Connection:
+    """A connection with every view of `VIEWS` over the newest committed rows, and no other access.
 
     The log is read before any table: what it calls committed is in the tables that are opened after it. `staged` rows
     count as if they were in the table of that name already. `extra` tables are there to be joined with, under their
     names.
     """
-    import duckdb
-
-    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
-    sources = _sources(root, read_log(root))
-    hidden = {name: f"{name}_{uuid.uuid4().hex}" for name in sources}
-    for name, source in sources.items():
-        connection.register(hidden[name], source)
+    found = _sources(root, read_log(root))
+    hidden = {name: f"{name}_{uuid.uuid4().hex}" for name in found}
+    sources = {hidden[name]: source for name, source in found.items()}
     for name, rows in (staged or {}).items():
-        connection.register(f"staged_{hidden[name]}", tables.drop_repeated(rows, TABLES[name].key))
+        sources[f"staged_{hidden[name]}"] = tables.drop_repeated(rows, TABLES[name].key)
         hidden[name] = _with_staged(hidden[name], TABLES[name].key)
     hidden["embeddings"] = " UNION ALL ".join(
         ["SELECT '' AS sample_id, '' AS model, '' AS batch_id WHERE false"]
         + [f"SELECT * FROM {place}" for name, place in hidden.items() if name.startswith("embeddings_")]
     )
-    for name in dict.fromkeys((*_DEFINITIONS, *TABLES)):
-        select = _DEFINITIONS.get(name, f"SELECT * FROM {{{name}}}").format(**hidden)
-        connection.execute(f"CREATE VIEW {name} AS {select}")
+    connection = Connection(sources, hidden)
     for name, rows in extra.items():
         connection.register(name, rows)
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
     return connection
+
+
+@cache
+def _database(_process: int) -> Any:
+    """An empty database, which takes longer to begin than most queries; what a connection to it sees is its own.
+
+    A forked process needs another: threads do not come along.
+    """
+    import duckdb
+
+    settings = {"python_enable_replacements": "false", "enable_external_access": "false", "lock_configuration": "true"}
+    return duckdb.connect(":memory:", config=settings)
 
 
 def query(root: Root, sql: str) -> pa.Table:
