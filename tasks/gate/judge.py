@@ -137,7 +137,7 @@ def validate(checks: Suite) -> tuple[Finding, ...]:
             ],
         )
         batch = staged.get_batch(batch_parameters={"dataframe": frame})
-        for result in batch.validate(asked, result_format={"result_format": "SUMMARY"}).results:
+        for result in batch.validate(asked, result_format={"result_format": "BASIC"}).results:
             place = result.expectation_config.meta["place"]
             findings[place] = _finding(checks.checks[place], bool(result.success), result.result, frame)
     return tuple(findings[place] for place in sorted(findings))
