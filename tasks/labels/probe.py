@@ -48,7 +48,8 @@ def fit_probe(
 ) -> Probe:
     """Fit a probe; strength of the penalty and temperature come from folds that keep groups together.
 
-    With one label of a class, or none to spare, the middle strength and temperature 1 serve. Deterministic, one thread.
+    Classes that only one group shows are fitted but not judged by; where that leaves less than half of the labels, the
+    middle strength and temperature 1 serve. Deterministic, one thread.
 
     Temperature: Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
@@ -66,7 +67,10 @@ def fit_probe(
 def probe_and_unseen(
     vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None = None, *, balanced: bool = False
 ) -> tuple[Probe, Floats | None]:
-    """The same, and the logits (n, k) of every sample by a probe that had not seen its group; None if too few."""
+    """The same, and the logits (n, k) of every sample by a probe that had not seen its group; None if too few.
+
+    A sample of a class that only its group shows has those of the probe itself: no other knows the class.
+    """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
@@ -75,10 +79,12 @@ def probe_and_unseen(
         if unseen is None:
             weights, bias = fitted(vectors, labels, strength=STRENGTHS[1])
             return Probe(weights, bias, 1.0, None), None
-        strength, logits = unseen
+        strength, logits, judged = unseen
         weights, bias = fitted(vectors, labels, strength=strength)
-    accuracy = float((logits.argmax(axis=1) == labels).mean())
-    return Probe(weights, bias, temperature_of(logits, labels), accuracy), logits
+    accuracy = float((logits.argmax(axis=1) == labels)[judged].mean())
+    temperature = temperature_of(logits[judged], labels[judged])
+    logits[~judged] = vectors[~judged] @ weights.T + bias
+    return Probe(weights, bias, temperature, accuracy), logits
 
 
 def temperature_of(logits: Floats, labels: Codes) -> float:
@@ -91,17 +97,14 @@ def temperature_of(logits: Floats, labels: Codes) -> float:
 
 def _unseen(
     vectors: Floats, labels: Codes, kinds: int, groups: Sequence[str] | None, fitted: Fitted
-) -> tuple[float, Floats] | None:
-    """The best strength, and the logits (n, k) of every sample by a probe that had not seen its group."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
+) -> tuple[float, Floats, NDArray[np.bool_]] | None:
+    """The best strength, logits (n, k) of samples by a probe that had not seen their group, and which it can judge."""
     named = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    counts = np.bincount(labels, minlength=kinds)
-    folds = int(min(FOLDS, counts[counts > 0].min(), len(np.unique(named))))
-    if folds < 2 or (counts > 0).sum() < 2:
-        return None
-    parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(vectors, labels, named))
-    if any(len(np.unique(labels[seen])) < (counts > 0).sum() for seen, _ in parts):
+    parts = _folds(labels, kinds, named)
+    judged = np.zeros(len(labels), np.bool_)
+    for seen, held in parts:
+        judged[held] = np.isin(labels[held], labels[seen])
+    if 2 * judged.sum() < len(labels) or len(np.unique(labels[judged])) < 2:
         return None
     best: tuple[float, float, Floats] | None = None
     for strength in STRENGTHS:
@@ -109,11 +112,23 @@ def _unseen(
         for seen, held in parts:
             weights, bias = fitted(vectors[seen], labels[seen], strength=strength)
             logits[held] = vectors[held] @ weights.T + bias
-        loss = _loss(logits / temperature_of(logits, labels), labels)
+        loss = _loss(logits[judged] / temperature_of(logits[judged], labels[judged]), labels[judged])
         if best is None or loss < best[0]:
             best = (loss, strength, logits)
     assert best is not None
-    return best[1], best[2]
+    return best[1], best[2], judged
+
+
+def _folds(labels: Codes, kinds: int, groups: Codes) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Places to fit on and places held out, as many times as the rarest class has groups, of those that have two."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    shown = np.bincount(np.unique(np.stack([labels, groups]), axis=1)[0], minlength=kinds)
+    if not (shown > 1).any():
+        return []
+    folds = int(min(FOLDS, shown[shown > 1].min()))
+    among = np.where(shown[labels] > 1, labels, shown.argmax())
+    return list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(labels, among, groups))
 
 
 def _fitted(vectors: Floats, labels: Codes, *, kinds: int, balanced: bool, strength: float) -> tuple[Floats, Floats]:

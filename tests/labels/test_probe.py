@@ -45,6 +45,28 @@ def test_fit_probe__few_labels_and_missing_classes_are_no_trouble() -> None:
     assert two.probabilities(vectors)[:, 1].max() < 1e-6
 
 
+def test_fit_probe__one_sample_of_another_class_does_not_make_it_sure() -> None:
+    vectors, _ = cloud(300, 20, 2, 50.0)
+    labels = np.random.default_rng(3).integers(0, 4, 300)
+    labels[7] = 4
+    probe, unseen = probe_and_unseen(vectors, labels, 5)
+    assert probe.accuracy is not None
+    assert probe.accuracy < 0.35
+    assert probe.temperature > 1.5
+    assert unseen is not None
+    assert np.isfinite(unseen).all()
+
+
+def test_fit_probe__frames_of_one_recording_do_not_vouch_for_each_other() -> None:
+    places = np.repeat(np.random.default_rng(4).normal(size=(30, 20)), 10, axis=0).astype(np.float32)
+    labels = np.repeat(np.random.default_rng(5).integers(0, 3, 30), 10)
+    groups = [str(number // 10) for number in range(300)]
+    alone, together = fit_probe(places, labels, 3), fit_probe(places, labels, 3, groups)
+    assert alone.accuracy == 1
+    assert together.accuracy is not None
+    assert together.accuracy < 0.6
+
+
 def test_fit_probe__balanced_it_finds_what_is_rare() -> None:
     vectors, labels = cloud(2000, 20, 2, 3.0)
     fresh, truth = cloud(2000, 20, 2, 3.0)
