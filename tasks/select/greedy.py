@@ -172,11 +172,12 @@ class _Running:
         return f"{' and '.join(none) or 'the strategies together'} allow{'s' if len(none) == 1 else ''} no further pick"
 
     def _refresh(self, best: int, block: int) -> None:
-        rows = np.array([best])
-        if block > 1:
+        """Bring the best, then its equals, then the next highest up to date: argpartition may give any of equals."""
+        outdated = (self.fresh < len(self.picked)) & (self.total > -np.inf)
+        rows = np.flatnonzero(outdated & (self.total == self.total[best]))[:block]
+        if len(rows) < block:
             highest = np.argpartition(self.total, -min(block, self.size))[-min(block, self.size) :]
-            rows = np.sort(highest[self.fresh[highest] < len(self.picked)])
-            rows = rows[self.total[rows] > -np.inf]
+            rows = np.union1d(rows, highest[outdated[highest]])
         for place in self.lazy:
             self._bring_up_to_date(place, rows)
         self.total[rows] = self.parts[:, rows].sum(axis=0)

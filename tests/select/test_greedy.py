@@ -107,3 +107,20 @@ def made(seed: int, size: int, old: int) -> Pool:
         weather=[CLASSES[place] for place in chance.integers(3, size=size)],
         heat=chance.uniform(0.1, 2, size).tolist(),
     )
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("names", [["balance"], ["balance", "weights"]])
+def test_pick_greedily__of_thousands_of_equals_takes_the_first_outdated_or_not(names: list[str]) -> None:
+    """More of them than are brought up to date together, and after each pick many are outdated."""
+    weather = [CLASSES[place % 3] for place in range(5000)]
+    heats = [1.0 + place % 2 for place in range(5000)]
+    pool = pool_of(np.ones((5000, 1), np.float32), weather=weather, heat=heats)
+    found = picked(pool, 20, *[{name: PLAIN[name][0]} for name in names])
+    rows: list[int] = []
+    while len(rows) < 20:
+        scores = 1 / (0.5 + np.array([[weather[row] for row in rows].count(one) for one in weather]))
+        scores *= np.array(heats) if "weights" in names else 1
+        scores[rows] = 0
+        rows.append(int(np.argmax(scores)))
+    assert [int(name) for name in found.ids] == rows
