@@ -28,7 +28,7 @@ class Check:
     words: str
     kind: str
     arguments: dict[str, Any]
-    frame: Literal["rows", "objects", "facts", "groups", "drift", "classes", "slices"] = "rows"
+    frame: Literal["rows", "objects", "facts", "groups", "drift", "classes", "slices", "champion"] = "rows"
     severity: Severity = "critical"
     threshold: str = ""
     name_by: str | None = None

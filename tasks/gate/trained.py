@@ -17,8 +17,9 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
     Args:
         rows: the staged findings.
         facts: `metric` by name; `challenger`, its value, and `chance`, that of a model that always says the same;
-            `champion`, `champion_value` and `difference`, None where there is no champion to compare with; `slices`
-            with name, n and difference; `samples` of the snapshot, of which the model cannot see `unseen`, `tested` are
+            `champion`, `champion_value` and `difference`, None where there is no champion to compare with;
+            `uncomparable`, why not, where there is one that answers the same question, else empty; `slices` with name,
+            n and difference; `samples` of the snapshot, of which the model cannot see `unseen`, `tested` are
             to test on, and `unsaid` have no prediction that can be used; `calibration_error`, None of a model that
             gives no probabilities.
         settings: of all gates.
@@ -45,7 +46,24 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
     ]
     checks = [one for one in checks if one.frame == "rows" or frame[one.arguments["column"]].notna().all()]
     suite = Suite(checks, {"rows": rows, "facts": frame})
+    if facts["uncomparable"]:
+        return _with_champion(suite, facts["uncomparable"])
     return suite if facts["difference"] is None else _with_slices(suite, facts["slices"], gate)
+
+
+def _with_champion(suite: Suite, why: str) -> Suite:
+    """The suite, with a champion that nobody can compare with: whether the challenger is worse is not known."""
+    told = f"not possible ({why.rstrip('.')}): restore the champion, or promote a model by hand"
+    compared = Check(
+        "comparison with the champion",
+        "ExpectColumnValuesToBeInSet",
+        {"column": "possible", "value_set": [True]},
+        frame="champion",
+        threshold="needed",
+        told_by="told",
+    )
+    rows = pd.DataFrame({"possible": [False], "told": [told]})
+    return Suite([*suite.checks, compared], {**suite.frames, "champion": rows})
 
 
 def _with_slices(suite: Suite, slices: list[dict[str, Any]], gate: TrainedGate) -> Suite:

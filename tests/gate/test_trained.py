@@ -18,6 +18,7 @@ FACTS: dict[str, Any] = {
     "metric": "balanced_accuracy",
     "challenger": 0.9,
     "chance": 0.2,
+    "uncomparable": "",
     "champion": "s-1",
     "champion_value": 0.9,
     "difference": 0.0,
@@ -44,6 +45,12 @@ def test_trained__as_good_as_the_champion_is_good_enough() -> None:
 
 def test_trained__the_first_model_has_nobody_to_beat() -> None:
     assert judged(champion=None, champion_value=None, difference=None, slices=[]) == ("pass", [])
+
+
+def test_trained__a_champion_that_cannot_be_compared_with_holds() -> None:
+    result, (found,) = judged(champion=None, difference=None, slices=[], uncomparable="There is no model s-1.")
+    assert (result, found.expectation, found.threshold) == ("hold", "comparison with the champion", "needed")
+    assert found.observed.startswith("not possible (There is no model s-1): ")
 
 
 @pytest.mark.parametrize(

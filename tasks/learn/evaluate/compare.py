@@ -23,10 +23,17 @@ from tasks.store.root import Root
 
 @dataclass(frozen=True)
 class Compared:
-    """What became of a comparison; None with the reason, where there is nothing to compare."""
+    """What became of a comparison.
+
+    Attributes:
+        comparison: None where there is nothing to compare.
+        note: what a person should know of it.
+        failed: why the champion cannot be compared with, though it answers the same question; else empty.
+    """
 
     comparison: dict[str, Any] | None
     note: str = ""
+    failed: str = ""
 
 
 def compared(
@@ -51,19 +58,23 @@ def compared(
         champion: version.
         slices: of the test side.
         settings: of evaluation.
+
+    Raises:
+        Unreachable: the champion cannot be read now.
     """
     try:
         config = read_config(root, champion)
+        shared = [name for name in snapshot.classes if name in config.classes]
+        asked = [place for place, label in enumerate(test.labels) if _is_asked(snapshot, label, shared)]
+        enough = len(shared) > (snapshot.label_type == "class") and asked
+        if config.label_type != snapshot.label_type or not enough:
+            return Compared(None, f"The champion {champion} answers another question: there is nothing to compare.")
         by_champion = _said_by(root, config, test.samples)
     except UsageError as error:
-        return Compared(None, f"The champion {champion} cannot be compared with: {error}")
-    shared = [name for name in snapshot.classes if name in config.classes]
-    seen = [sample in by_champion for sample in test.samples]
-    asked = np.array(seen) & [_is_asked(snapshot, one, shared) for one in test.labels]
-    places = np.nonzero(asked)[0].tolist()
-    enough = len(shared) > (snapshot.label_type == "class") and places
-    if config.label_type != snapshot.label_type or not enough:
-        return Compared(None, f"The champion {champion} answers another question: there is nothing to compare.")
+        return _impossible(champion, str(error))
+    places = [place for place in asked if test.samples[place] in by_champion]
+    if not places:
+        return _impossible(champion, "it says nothing of the samples to test on")
     samples, labels = [test.samples[place] for place in places], [test.labels[place] for place in places]
     ours = answers(snapshot.label_type, shared, labels, [said.get(sample) for sample in samples])
     theirs = answers(snapshot.label_type, shared, labels, [by_champion.get(sample) for sample in samples])
@@ -76,6 +87,10 @@ def compared(
         "slices": _by_slice(ours, theirs, [Slice(one.name, one.members[places]) for one in slices], settings),
     }
     return Compared(comparison, note)
+
+
+def _impossible(champion: str, why: str) -> Compared:
+    return Compared(None, f"The champion {champion} cannot be compared with: {why}", why)
 
 
 def _said_by(root: Root, config: ModelConfig, samples: Sequence[str]) -> dict[str, Value]:

@@ -50,6 +50,7 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     Raises:
         UsageError: there is no such snapshot or model, its predictions are gone, there is nothing to test on, or the
             tracker is away: then the evaluation is on file, and tracked by the next run.
+        Unreachable: the model or the champion cannot be read now.
     """
     opened = open_root(root)
     taken, config = read_snapshot(opened, snapshot), read_config(opened, version)
@@ -160,6 +161,7 @@ def _staged(
         "metric": told["metric"],
         "challenger": told["metrics"][told["metric"]]["value"],
         "chance": evaluation.test.answers.chance,
+        "uncomparable": evaluation.compared.failed,
         "champion": comparison.get("champion"),
         "champion_value": comparison.get("champion_value"),
         "difference": comparison.get("difference"),

@@ -76,23 +76,37 @@ def has_model(root: Root, version: str) -> bool:
 
 
 def read_config(root: Root, version: str) -> ModelConfig:
-    """What is known of a model besides its weights. Raises UsageError if it is not there, or is none of ours."""
+    """What is known of a model besides its weights.
+
+    Raises:
+        UsageError: it is not there, or is none of ours.
+        Unreachable: it cannot be read now, which says nothing about it.
+    """
     try:
         return ModelConfig.model_validate_json(root.storage.read(model_uri(root, version, "model.json")))
     except Unreachable as error:
+        if error.reason != "not_found":
+            raise
         raise UsageError(f"There is no model {version} in this root ({error.detail}).") from error
     except ValidationError as error:
         raise UsageError(f"The file model.json of model {version} is damaged: restore it from a backup.") from error
 
 
 def read_tensors(root: Root, version: str) -> dict[str, NDArray[Any]]:
-    """The weights of a model. Raises UsageError if they are gone or are no safetensors."""
+    """The weights of a model.
+
+    Raises:
+        UsageError: they are gone, or are no safetensors.
+        Unreachable: they cannot be read now, which says nothing about them.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         tensors: dict[str, NDArray[Any]] = load(root.storage.read(model_uri(root, version, "model.safetensors")))
     except (Unreachable, SafetensorError) as error:
+        if isinstance(error, Unreachable) and error.reason != "not_found":
+            raise
         raise UsageError(f"The weights of model {version} cannot be read ({error}).") from error
     return tensors
 

@@ -13,7 +13,7 @@ from tasks.learn.evaluate.evaluate import evaluate_model
 from tasks.learn.models.file import model_uri, read_config, read_evaluation
 from tasks.learn.settings import LearnSettings
 from tasks.store import staging
-from tasks.store.errors import UsageError
+from tasks.store.errors import Unreachable, UsageError
 from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
 from tasks.store.staging import Staged
@@ -168,6 +168,37 @@ def test_comparison__the_champion_is_asked_now_about_samples_that_it_was_not_ask
     seen = int((scene.side[150:] == "test").sum())
     assert staged.facts["note"] == f"Compared on {seen} of 120 samples."
     assert found["comparison"]["high"] < 0
+
+
+@pytest.mark.parametrize("name", ["model.json", "predictions.parquet"])
+def test_gate__a_champion_whose_files_are_gone_holds_the_challenger(root: Root, name: str) -> None:
+    scene = clothing(root)
+    scene.train("m-1")
+    evaluate(scene, "m-1")
+    scene.promote("m-1")
+    scene.train("m-2")
+    root.storage.delete(model_uri(root, "m-1", name))
+    staged, found = evaluate(scene, "m-2")
+    verdict = gate(scene, staged)
+    assert (verdict.result, found["comparison"]) == ("hold", None)
+    assert "comparison with the champion is not possible" in verdict.why
+
+
+def test_evaluate_model__a_champion_that_cannot_be_read_now_is_asked_again(root: Root) -> None:
+    scene = clothing(root)
+    scene.train("m-1")
+    evaluate(scene, "m-1")
+    scene.promote("m-1")
+    scene.train("m-2")
+    file = Path(model_uri(root, "m-1", "model.json").removeprefix("file://"))
+    content = file.read_bytes()
+    file.unlink()
+    file.symlink_to(file)
+    with pytest.raises(Unreachable, match="io_error"):
+        evaluate(scene, "m-2")
+    file.unlink()
+    file.write_bytes(content)
+    assert evaluate(scene, "m-2")[1]["comparison"]["champion"] == "m-1"
 
 
 def test_gate__samples_without_a_prediction_hold(root: Root) -> None:

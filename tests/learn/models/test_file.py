@@ -1,6 +1,7 @@
 """Models on file: what was saved is what is read, and nothing else is."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tasks.learn.models.file import (
     save_model,
     write_evaluation,
 )
-from tasks.store.errors import UsageError
+from tasks.store.errors import Unreachable, UsageError
 from tasks.store.root import Root, open_root
 
 CONFIG = ModelConfig(
@@ -69,6 +70,15 @@ def test_read_config__what_is_not_there_or_damaged_is_told(root: Root) -> None:
     root.storage.write(model_uri(root, "bad", "model.json"), b"{")
     with pytest.raises(UsageError, match="damaged"):
         read_config(root, "bad")
+
+
+@pytest.mark.parametrize(("name", "read"), [("model.json", read_config), ("model.safetensors", read_tensors)])
+def test_read__what_cannot_be_read_now_is_not_gone(root: Root, name: str, read: Callable[[Root, str], object]) -> None:
+    file = Path(model_uri(root, CONFIG.version, name).removeprefix("file://"))
+    file.parent.mkdir(parents=True)
+    file.symlink_to(file)
+    with pytest.raises(Unreachable, match="io_error"):
+        read(root, CONFIG.version)
 
 
 def test_write_evaluation__is_read_again(root: Root) -> None:
