@@ -18,10 +18,10 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
         rows: the staged findings.
         facts: `metric` by name; `challenger`, its value, and `chance`, that of a model that always says the same;
             `champion`, `champion_value` and `difference`, None where there is no champion to compare with;
-            `uncomparable`, why not, where there is one that answers the same question, else empty; `slices` with name,
-            n and difference; `samples` of the snapshot, of which the model cannot see `unseen`, `tested` are
-            to test on, and `unsaid` have no prediction that can be used; `calibration_error`, None of a model that
-            gives no probabilities.
+            `uncomparable`, why not, where there is one that answers the same question, else empty; `samples` of the
+            snapshot, of which the model cannot see `unseen`, `tested` are to test on, and `unsaid` have no prediction
+            that can be used; `calibration_error`, None of a model that gives no probabilities; `slices` with name, as
+            class=dress, n and difference.
         settings: of all gates.
     """
     gate, metric = settings.trained, facts["metric"]
@@ -100,13 +100,13 @@ def _protected(slices: list[dict[str, Any]], gate: TrainedGate) -> pd.DataFrame:
             "told": f"{one['name']}: {one['difference']:.4g}",
         }
         for one in sorted(slices, key=lambda one: float(one["difference"]))
-        if one["n"] >= FEWEST and (one["name"] in gate.protected or (not gate.protected and _is_class(one["name"])))
+        if one["n"] >= FEWEST and _is_protected(one["name"], gate)
     ]
     return pd.DataFrame(found, columns=["name", "kept", "told"])
 
 
-def _is_class(name: str) -> bool:
-    return name.startswith("class=") and " & " not in name
+def _is_protected(name: str, gate: TrainedGate) -> bool:
+    return name in gate.protected if gate.protected else name.startswith("class=")
 
 
 def _plain(figure: float | None) -> float | None:

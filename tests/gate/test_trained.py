@@ -59,6 +59,7 @@ def test_trained__a_champion_that_cannot_be_compared_with_holds() -> None:
         ({"difference": -0.25}, "balanced_accuracy less that of the champion", "-0.25"),
         ({"unsaid": 3}, "number of samples without a prediction", "3"),
         ({"slices": [part("class=dress", -0.5)]}, "protected slices less those of the champion", "class=dress: -0.5"),
+        ({"slices": [part("class=a & b", -0.5)]}, "protected slices less those of the champion", "class=a & b: -0.5"),
     ],
 )
 def test_trained__a_worse_model_is_held_and_told_why(changed: dict[str, Any], words: str, observed: str) -> None:

@@ -9,15 +9,22 @@ from numpy.typing import NDArray
 from tasks.learn.evaluate.answers import Codes, Floats, Marks
 from tasks.learn.evaluate.settings import EvaluateSettings
 
-CLASS = "class"
-
 
 @dataclass(frozen=True)
 class Slice:
-    """Samples that have something in common: its name, as sensor_id=cam-3, and (n,) which they are."""
+    """Samples that have something in common.
+
+    Attributes:
+        name: as sensor_id=cam-3.
+        members: (n,) which they are.
+        is_class: whether it is a class that they have in common.
+        parts: the slices that it is the crossing of, if it is one.
+    """
 
     name: str
     members: Marks
+    is_class: bool = False
+    parts: tuple["Slice", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def slices_of(
         traits: (n,) each; None where it says nothing of a sample.
         least: samples of a slice, and outside of it.
     """
-    every = [Slice(f"{CLASS}={name}", present[:, code]) for code, name in enumerate(classes)]
+    every = [Slice(f"class={name}", present[:, code], is_class=True) for code, name in enumerate(classes)]
     for trait, values in traits.items():
         known = sorted({value for value in values if value is not None})
         every += [Slice(f"{trait}={value}", values == value) for value in known]
@@ -63,13 +70,13 @@ def slices_of(
 
 def crossed(slices: Sequence[Slice], least: int) -> Iterator[Slice]:
     """Samples of a class that share a trait as well, where these are fewer than either has."""
-    classes = [one for one in slices if one.name.startswith(f"{CLASS}=")]
-    others = [one for one in slices if not one.name.startswith(f"{CLASS}=")]
+    classes = [one for one in slices if one.is_class]
+    others = [one for one in slices if not one.is_class]
     for one in classes:
         for other in others:
             both = one.members & other.members
             if least <= both.sum() < min(one.members.sum(), other.members.sum()):
-                yield Slice(f"{one.name} & {other.name}", both)
+                yield Slice(f"{one.name} & {other.name}", both, parts=(one, other))
 
 
 def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, settings: EvaluateSettings) -> list[Judged]:
@@ -106,11 +113,10 @@ def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, setting
         )
         for one, chance, after in zip(every, chances, corrected, strict=True)
     ]
-    value = {one.name: one.value for one in judged}
     told = [
         one
-        for place, one in enumerate(judged)
-        if place < len(slices) or (one.worse and all(one.value < value[part] for part in one.name.split(" & ", 1)))
+        for one, given in zip(judged, every, strict=True)
+        if not given.parts or (one.worse and all(one.value < right[part.members].mean() for part in given.parts))
     ]
     return sorted(told, key=lambda one: (one.p_corrected, one.p, one.name))
 

@@ -12,7 +12,7 @@ SETTINGS = EvaluateSettings()
 
 
 def part(name: str, members: np.ndarray) -> Slice:
-    return Slice(name, members)
+    return Slice(name, members, is_class=name.startswith("class="))
 
 
 @pytest.mark.parametrize(("wrong", "size"), [(6, 10), (1, 12), (9, 40)])
@@ -44,16 +44,17 @@ def test_judged_slices__chance_alone_makes_no_slice_weak() -> None:
     assert named <= 6
 
 
-def test_judged_slices__a_crossing_is_told_only_where_it_is_worse_than_its_parts() -> None:
+@pytest.mark.parametrize("skirt", ["class=skirt", "class=skirt & top", "class=a & light=dark"])
+def test_judged_slices__a_crossing_is_told_only_where_it_is_worse_than_its_parts(skirt: str) -> None:
     place = np.arange(400)
     classes, dark = place % 2 == 0, place % 4 < 2
     right = np.where(classes & dark & (place % 16 != 0), 0.0, 1.0)
-    slices = [part("class=skirt", classes), part("light=dark", dark)]
+    slices = [part(skirt, classes), part("light=dark", dark)]
     judged = judged_slices(slices, right, place, SETTINGS)
-    assert next(one.name for one in judged if one.worse) == "class=skirt & light=dark"
-    assert {one.name for one in judged} == {"class=skirt & light=dark", "class=skirt", "light=dark"}
+    assert next(one.name for one in judged if one.worse) == f"{skirt} & light=dark"
+    assert {one.name for one in judged} == {f"{skirt} & light=dark", skirt, "light=dark"}
     plain = judged_slices(slices, np.ones(400), place, SETTINGS)
-    assert {one.name for one in plain} == {"class=skirt", "light=dark"}
+    assert {one.name for one in plain} == {skirt, "light=dark"}
     assert judged_slices([], np.ones(4), place[:4], SETTINGS) == []
 
 
