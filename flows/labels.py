@@ -159,7 +159,11 @@ def import_predictions(
     form: Form,
     model_version: Annotated[str, typer.Option(help="What the model is called.", show_default=False)],
     ontology: Annotated[
-        str | None, typer.Option(help="The label schema that the classes have to be of.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The label schema that the classes have to be of; it says whether several may be there at once.",
+            show_default=False,
+        ),
     ] = None,
     dry_run: DryRun = False,
     root: RootOption = None,

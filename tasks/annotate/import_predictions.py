@@ -68,7 +68,8 @@ def import_predictions(
         place: file or folder on this machine.
         form: name of the format, see tasks/labels/formats.
         model_version: what the model is called; another model, or the same trained further, needs another.
-        ontology: the ontology whose classes they have to be, if it is given.
+        ontology: the ontology whose classes they have to be, if it is given; without one, probabilities are taken as of
+            classes that exclude each other.
         dry_run: change nothing.
 
     Raises:
@@ -85,7 +86,7 @@ def import_predictions(
     taken = _taken(contents, matched)
     if by:
         ontology_for(by, by.name, contents, [one.value for one in taken if one.value], add=False)
-    rows = _rows(taken, contents.type, model_version.strip(), len(by.classes) if by else len(contents.classes))
+    rows = _rows(taken, contents, model_version.strip(), by)
     doubts = [Doubt(reason, one.name, one.sample_id) for one in taken for reason in one.wrong]
     there = _there(opened, rows)
     if not dry_run:
@@ -135,13 +136,14 @@ def _taken(contents: Contents, matched: Matched) -> list[Taken]:
     return taken
 
 
-def _rows(taken: list[Taken], kind: Wanted, model_version: str, classes: int) -> pa.Table:
+def _rows(taken: list[Taken], contents: Contents, model_version: str, by: Ontology | None) -> pa.Table:
+    classes, multilabel = len(by.classes if by else contents.classes), by is not None and by.type == "multilabel"
     rows: dict[str, dict[str, Any]] = {}
     for one in taken:
         if one.sample_id is None or one.value is None:
             continue
         try:
-            value = canonical_prediction({kind: []} if one.value == EMPTY else one.value)
+            value = canonical_prediction({contents.type: []} if one.value == EMPTY else one.value)
         except BadLabel as error:
             one.wrong.append(str(error))
             continue
@@ -150,7 +152,7 @@ def _rows(taken: list[Taken], kind: Wanted, model_version: str, classes: int) ->
             "sample_id": one.sample_id,
             "model_version": model_version,
             "value": as_text(value),
-            **uncertainty(value, classes),
+            **uncertainty(value, classes, multilabel=multilabel),
         }
         rows.setdefault(one.sample_id, row)
     return pa.Table.from_pylist(list(rows.values()), schema=PREDICTIONS.schema)

@@ -5,16 +5,23 @@ import math
 from tasks.labels.values import Value, shapes
 
 
-def uncertainty(value: Value, classes: int) -> dict[str, float | None]:
+def uncertainty(value: Value, classes: int, *, multilabel: bool = False) -> dict[str, float | None]:
     """How unsure a prediction is: least_confidence, margin and entropy, each from 0 (sure) to 1.
 
     Of probabilities they are 1 - the highest, 1 - the distance between the two highest, and the entropy over the
-    logarithm of the number of classes. Of shapes with a score, which is the probability that something is there, they
-    are those of these two outcomes, and the picture is as unsure as the least sure of its shapes.
+    logarithm of the number of classes. Of classes that do not exclude each other, and of shapes with a score, which is
+    the probability that something is there, they are those of two outcomes each, there or not, and the picture is as
+    unsure as the least sure of them.
+
+    Args:
+        value: the prediction.
+        classes: how many there are to tell apart.
+        multilabel: whether several classes may be there at once.
     """
-    if "probabilities" in value:
-        return _of_shares(sorted(value["probabilities"].values(), reverse=True), classes)
-    scores = [shape["score"] for shape in shapes(value) if "score" in shape]
+    shares = value.get("probabilities")
+    if shares and not multilabel:
+        return _of_shares(sorted(shares.values(), reverse=True), classes)
+    scores = shares.values() if shares else [shape["score"] for shape in shapes(value) if "score" in shape]
     each = [_of_shares(sorted((score, 1 - score), reverse=True), 2) for score in scores]
     return {name: max((float(one[name] or 0) for one in each), default=None) for name in _UNSURE}
 

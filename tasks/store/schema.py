@@ -170,7 +170,9 @@ PREDICTIONS = Table(
         Column("sample_id", TEXT, "the sample"),
         Column("model_version", TEXT, "the model: one that was trained here, or the name that an import gave"),
         Column("value", JSON, "what it predicted; of a model that was trained here, calibrated"),
-        Column("least_confidence", pa.float32(), "1 - probability of the likeliest class"),
+        Column(
+            "least_confidence", pa.float32(), "1 - probability of the likeliest class, or of the least sure of several"
+        ),
         Column("margin", pa.float32(), "1 - distance between the two likeliest classes"),
         Column("entropy", pa.float32(), "of the class probabilities, 0 to 1"),
     ),

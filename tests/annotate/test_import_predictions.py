@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tasks.annotate.import_predictions import import_predictions
+from tasks.labels.change import apply_ontology
+from tasks.labels.ontology import Ontology
 from tasks.labels.uncertainty import uncertainty
 from tasks.store.errors import UsageError
-from tests.pipeline import rows, versions
+from tests.pipeline import opened, rows, versions
 
 
 def test_import_predictions__probabilities_from_a_column_a_class(settings, tmp_path: Path) -> None:
@@ -49,6 +51,18 @@ def test_import_predictions__boxes_with_scores(settings, tmp_path: Path) -> None
     assert (found[2]["least_confidence"], found[2]["margin"]) == (0.25, 0.5)
     with pytest.raises(UsageError, match="no ontology"):
         import_predictions.fn(settings.root_uri, str(tmp_path / "found.json"), "coco", "net-2", "animals")
+
+
+def test_import_predictions__of_several_classes_the_least_sure_counts(settings, tmp_path: Path) -> None:
+    several = Ontology(name="tags", type="multilabel", classes=["a", "b", "c"])  # type: ignore[list-item]
+    apply_ontology(opened(settings), several)
+    place = tmp_path / "scores.csv"
+    place.write_text("file,a,b,c\n00000.jpg,0.99,0.98,0.01\n00001.jpg,0.001,0.001,0.001\n00002.jpg,0.99,0.5,0.01\n")
+    import_predictions.fn(settings.root_uri, str(place), "csv", "net-1", "tags")
+    found = rows(settings, "SELECT p.* FROM predictions p JOIN samples USING (sample_id) ORDER BY source_uri")
+    assert [row["margin"] for row in found] == pytest.approx([0.04, 0.002, 1])
+    assert [row["least_confidence"] for row in found] == pytest.approx([0.02, 0.001, 0.5])
+    assert found[2]["entropy"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _rows(root: Root, config: ModelConfig, samples: list[str]) -> pa.Table:
                 "sample_id": row["sample_id"],
                 "model_version": config.version,
                 "value": as_text(value),
-                **uncertainty(value, len(config.classes)),
+                **uncertainty(value, len(config.classes), multilabel=config.label_type == "multilabel"),
             }
         )
     return pa.Table.from_pylist(rows, schema=PREDICTIONS.schema)

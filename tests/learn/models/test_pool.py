@@ -70,6 +70,14 @@ def test_predict_pool__what_waits_for_a_label_calibrated_and_once(settings: Sett
     assert len(rows(settings, "SELECT 1 FROM predictions")) == 104
 
 
+def test_predict_pool__of_several_classes_the_least_sure_says_how_unsure(settings: Settings) -> None:
+    probe(settings, "m-1", label_type="multilabel")
+    predict_pool.fn(settings.root_uri, "m-1")
+    for row in rows(settings, "SELECT * FROM predictions"):
+        shares = json.loads(row["value"])["probabilities"].values()
+        assert row["margin"] == pytest.approx(max(1 - abs(2 * share - 1) for share in shares), abs=1e-4)
+
+
 def test_predict_pool__stopped_half_way_it_goes_on_with_the_rest(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
