@@ -15,8 +15,9 @@ from tasks.learn.due import champion_to_predict, snapshot_to_train
 from tasks.learn.evaluate.evaluate import evaluate_model
 from tasks.learn.fit.fit import fit_model
 from tasks.learn.models.pool import predict_pool
-from tasks.learn.models.promote import promote_model, refuse_model, tell_registry
+from tasks.learn.models.promote import promote_model, refuse_model, released_models, tell_registry
 from tasks.store.root import LEARNING, LEARNING_LOCK, WAITING, locked, open_root
+from tasks.store.staging import Staged
 
 
 @flow(name="learn")
@@ -29,7 +30,8 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True, tra
         settings: all of them; the root and `learn` at least.
         name: of a snapshot to make in any case; without it one is made when the labels changed.
         rejudge: judge again what is held by a gate whose settings changed.
-        trains: without it the champion predicts what is new in the pool, and that is all.
+        trains: without it what a person released is promoted, the champion predicts what is new in the pool, and that
+            is all.
 
     Returns:
         A Summary; in a state named `Held` if a gate held the snapshot or the model.
@@ -38,6 +40,10 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True, tra
     with locked(root, LEARNING, LEARNING_LOCK):
         run = Run(settings, str(flow_run.id or ""), rejudge=rejudge)
         tell_registry(root, settings.learn)
+        for judged in released_models(root):
+            run.summary.batches.append(judged.subject)
+            with run.at_work(judged.subject, "train"):
+                promote(run, judged)
         if trains:
             with locked(root, WAITING):
                 freeze(run, name)
@@ -67,14 +73,19 @@ def train(run: Run, snapshot: str) -> None:
             evaluated = evaluate_model(run.root, snapshot, version, settings)
             verdict = run.ask("trained", evaluated)
             if verdict.result != "hold":
-                run.count(promote_model(run.root, version, evaluated, settings))
-                run.hint(f"{version} is the champion.")
+                promote(run, evaluated)
             elif run.settings.gates.trained.mode == "approve":
                 run.summary.held.append(version)
             else:
                 refuse_model(run.root, version, verdict.why, settings)
                 run.count({"refused": 1})
                 run.hint(f"{version} is refused, the champion stays: {verdict.why}.")
+
+
+def promote(run: Run, judged: Staged) -> None:
+    """A model that was judged to a champion."""
+    run.count(promote_model(run.root, judged.subject, judged, run.settings.learn))
+    run.hint(f"{judged.subject} is the champion.")
 
 
 def predict(run: Run, champion: str) -> None:

@@ -21,6 +21,7 @@ from tasks.image.weights import refuse_missing_weights
 from tasks.ingest.plan import Plan, listed_part, plan
 from tasks.ingest.source import refuse_missing_source
 from tasks.learn.due import anything_to_learn, trains_unasked
+from tasks.learn.models.promote import released_models
 from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
@@ -208,7 +209,7 @@ def _finished(
     root: Root, settings: Settings, outcome: Outcome, *, learns: bool, report: bool, rejudge: bool = True
 ) -> Outcome:
     """Learn and report: neither keeps another run waiting."""
-    if learns and settings.learn.enabled:
+    if learns and (settings.learn.enabled or released_models(root)):
         _learn(root, settings, outcome, None, rejudge=rejudge, unasked=True)
     if report and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
@@ -245,7 +246,7 @@ def _learn(
     root: Root, settings: Settings, outcome: Outcome, name: str | None, *, rejudge: bool = True, unasked: bool = False
 ) -> None:
     held = held_snapshots(root, settings.gates if rejudge else None)
-    trains = not unasked or trains_unasked(root, settings.learn)
+    trains = not unasked or (settings.learn.enabled and trains_unasked(root, settings.learn))
     if name is not None or anything_to_learn(root, settings.learn, held, trains=trains):
         from flows.learn import learn
 

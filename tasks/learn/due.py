@@ -6,6 +6,7 @@ from tasks.labels.champion import STAGE, champion_of
 from tasks.labels.ontology import read_ontology
 from tasks.learn.fit.version import kind_of, version_of
 from tasks.learn.models.pool import anything_to_predict
+from tasks.learn.models.promote import released_models
 from tasks.learn.models.vectors import CHOICE
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.labelled import NotYet, ontology_to_learn
@@ -27,6 +28,8 @@ def anything_to_learn(root: Root, settings: LearnSettings, held: Collection[str]
     Raises:
         UsageError: there is something to train that the settings forbid, or nothing is embedded yet.
     """
+    if released_models(root):
+        return True
     if trains and (wanted_snapshot(root, settings, None, held).name or snapshot_to_train(root, settings)):
         return True
     return champion_to_predict(root) is not None

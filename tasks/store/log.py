@@ -87,6 +87,12 @@ class Batch:
         """Whether somebody let it through the gate that it stands before."""
         return any(event.event == "released" and event.stage == self.next_stage for event in self.events)
 
+    @property
+    def judged(self) -> str | None:
+        """Where the rows lie that were judged when it was held last, from the root on; None if none were."""
+        held = [event for event in self.events if event.event == "held" and "judged" in event.counts]
+        return str(held[-1].counts["judged"]) if held else None
+
 
 @dataclass(frozen=True)
 class Log:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.loop import run
+from flows.loop import run, settle
 from flows.settings import Settings
 from tasks.annotate.import_labels import import_labels
 from tasks.gate.settle import release
@@ -110,6 +110,7 @@ def test_a_challenger_of_wrong_labels_is_refused_and_the_champion_stays(settings
     assert not learn(settings).batches
 
 
+@pytest.mark.usefixtures("reported")
 def test_a_person_may_have_to_approve_a_model(settings: Settings, tmp_path: Path) -> None:
     bring_in(settings, tmp_path, 60)
     trained = settings.gates.trained.model_copy(update={"mode": "approve"})
@@ -117,9 +118,15 @@ def test_a_person_may_have_to_approve_a_model(settings: Settings, tmp_path: Path
     (held,) = learn(careful).held
     assert champion(settings) is None
     assert learn(careful).held in ([], [held])
+    bring_in(settings, tmp_path, 70)
+    (newer,) = learn(careful).held
     release(opened(settings), held, "looked at it")
-    learn(careful)
+    assert learn(careful).counts["promoted"] == 1
     assert champion(settings).batch_id == held
+    off = careful.model_copy(update={"learn": careful.learn.model_copy(update={"enabled": False})})
+    assert settle(off, "release", newer, "this one too").as_json()["models"]["promoted"] == 1
+    assert champion(settings).batch_id == newer
+    assert not anything_to_learn(opened(settings), careful.learn)
 
 
 @pytest.mark.usefixtures("reported")

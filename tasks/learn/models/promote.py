@@ -39,6 +39,19 @@ def promote_model(root: str, version: str, staged: Staged, settings: LearnSettin
     return counts
 
 
+def released_models(root: Root) -> list[Staged]:
+    """What was judged of each model that a person let through and that is no champion yet, by when that was decided.
+
+    Whatever was labelled since, and whatever settings are now: a person decided about this model.
+    """
+    log = read_log(root)
+    waiting = {batch.batch_id for batch in log.open_batches if batch.planned.stage == STAGE and batch.released}
+    decided = [event.batch_id for event in log.events if event.event == "released" and event.batch_id in waiting]
+    found = [(version, log.batches[version].judged) for version in decided]
+    judged = [Staged(version, STAGE, root.uri + uri, {}, staging.settings_hash(uri)) for version, uri in found if uri]
+    return [staged for staged in judged if staging.read_rows(root, staged.rows_uri) is not None]
+
+
 @unit("refuse model")
 def refuse_model(root: str, version: str, why: str, settings: LearnSettings) -> None:
     """Refuse a model, unless it was promoted or released; the champion stays. `why` is kept in the log.

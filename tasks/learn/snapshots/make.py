@@ -190,10 +190,9 @@ def _released(root: Root, log: Log, name: str) -> Staged | None:
     Others may have overtaken it and have given its samples their sides: then it is discarded.
     """
     batch = log.batches.get(name)
-    held = [event for event in batch.events if event.event == "held" and "judged" in event.counts] if batch else []
-    if batch is None or not batch.released or not held:
+    if batch is None or not batch.released or batch.judged is None:
         return None
-    uri = root.uri + held[-1].counts["judged"]
+    uri = root.uri + batch.judged
     rows = staging.read_rows(root, uri)
     if rows is None:
         return None

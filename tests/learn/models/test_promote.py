@@ -9,7 +9,7 @@ import pytest
 from tasks.gate.settle import discard, release
 from tasks.labels.champion import champion_of
 from tasks.learn.models.file import ModelConfig, save_model
-from tasks.learn.models.promote import promote_by_hand, promote_model, refuse_model, tell_registry
+from tasks.learn.models.promote import promote_by_hand, promote_model, refuse_model, released_models, tell_registry
 from tasks.learn.settings import LearnSettings
 from tasks.store import staging, views
 from tasks.store.errors import UsageError
@@ -30,7 +30,8 @@ def trained(root: Root, version: str, *doubts: str, held: bool = False) -> Stage
     staging.write_rows(root, uri, pa.Table.from_pylist(rows, schema=FINDINGS.schema))
     record(root, lambda log: Event(version, "planned", "train", counts={"ontology": "pets"}))
     if held:
-        record(root, lambda log: Event(version, "held", "train", note="it is worse"))
+        judged = {"judged": uri.removeprefix(root.uri)}
+        record(root, lambda log: Event(version, "held", "train", counts=judged, note="it is worse"))
     return Staged(version, "train", uri, {}, "0")
 
 
@@ -84,6 +85,18 @@ def test_promote_model__what_a_person_released_or_discarded(root: Root) -> None:
     trained(root, "m-2", held=True)
     discard(root, "m-2", "not this one")
     assert (champion(root), read_log(root).open_batches) == ("m-1", [])
+
+
+def test_released_models__what_was_judged_in_the_order_in_which_it_was_let_through(root: Root) -> None:
+    staged = {version: trained(root, version, f"f-{version}", held=True) for version in ("m-1", "m-2", "m-3", "m-4")}
+    for version in ("m-4", "m-3", "m-1"):
+        release(root, version, "looks fine")
+    staging.forget(root, "m-4")
+    found = released_models(root)
+    assert [(one.subject, one.rows_uri) for one in found] == [(one, staged[one].rows_uri) for one in ("m-3", "m-1")]
+    for one in found:
+        promote_model.fn(root.uri, one.subject, one, SETTINGS)
+    assert (champion(root), findings(root), released_models(root)) == ("m-1", ["f-m-1", "f-m-3"], [])
 
 
 def test_promote_by_hand__a_refused_one_or_an_older_one_and_back(root: Root) -> None:
