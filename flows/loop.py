@@ -25,6 +25,7 @@ from tasks.learn.models.promote import released_models
 from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.report.page import has_report, report_path, write_report
 from tasks.select.pick import wanted_selection
+from tasks.store.errors import WinnowError
 from tasks.store.log import STAGES, Batch, read_log
 from tasks.store.root import WAITING, Root, locked, open_root
 from tasks.store.storage import shown
@@ -208,14 +209,22 @@ def learn(settings: Settings, name: str | None) -> Outcome:
 def _finished(
     root: Root, settings: Settings, outcome: Outcome, *, learns: bool, report: bool, rejudge: bool = True
 ) -> Outcome:
-    """Learn and report: neither keeps another run waiting."""
-    if learns and (settings.learn.enabled or released_models(root)):
-        _learn(root, settings, outcome, None, rejudge=rejudge, unasked=True)
-    if report and (outcome.summaries or not has_report(root)):
+    """Learn and report: neither keeps another run waiting. What stops learning does not stop the report."""
+    try:
+        if learns and (settings.learn.enabled or released_models(root)):
+            _learn(root, settings, outcome, None, rejudge=rejudge, unasked=True)
+    except WinnowError:
+        _report(root, settings, outcome, wanted=report)
+        raise
+    _report(root, settings, outcome, wanted=report)
+    return _told(root, outcome)
+
+
+def _report(root: Root, settings: Settings, outcome: Outcome, *, wanted: bool) -> None:
+    if wanted and (outcome.summaries or not has_report(root)):
         outcome.report = write_report(root.uri, cost_per_hour=settings.labels.cost_per_hour)
     elif has_report(root):
         outcome.report = report_path(root)
-    return _told(root, outcome)
 
 
 def _curate(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = True) -> None:

@@ -10,7 +10,7 @@ from tasks.labels.snapshot import SIDES
 
 
 def split(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
-    """The checks for a snapshot.
+    """The checks for a snapshot: what none can be trained on, or tested on, holds.
 
     Args:
         rows: the manifest, with `leak`: which sample on another side looks the same, in words.
@@ -19,19 +19,18 @@ def split(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> 
         settings: of all gates.
     """
     groups, classes = _by_group(rows), _by_class(facts["by_class"])
-    used = int((classes[list(SIDES)].sum(axis=1) > 0).sum())
+    used = int((classes["train"] > 0).sum())
     figures = {**facts["sides"], "classes": used, "torn": len(facts["torn"])}
     checks = [
         Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
         Check("sides are known ones", "ExpectColumnValuesToBeInSet", {"column": "side", "value_set": list(SIDES)}),
         _all_true("no group is on two sides", "whole", "groups", "told"),
         _all_true("nothing that looks the same is on two sides", "unlike", "rows", "leak"),
-        _at_least("samples to train on", "train", 1, "critical"),
+        _at_least("samples to train on", "train", max(1, used), "critical"),
+        _at_least("classes to train on", "classes", 2 if facts["label_type"] == "class" else 1, "critical"),
         _at_least("samples to test on", "test", 1, "critical"),
         _at_least("samples for validation", "validation", 1, "warning"),
     ]
-    if facts["label_type"] == "class":
-        checks.append(_at_least("classes that have samples", "classes", 2, "critical"))
     for side, least in (("train", settings.split.min_train_per_class), ("test", settings.split.min_test_per_class)):
         checks.append(
             Check(

@@ -14,6 +14,7 @@ from tasks.gate.settle import release
 from tasks.labels.champion import champion_of
 from tasks.learn.due import anything_to_learn, trains_unasked
 from tasks.learn.models.file import read_evaluation
+from tasks.report.page import has_report
 from tasks.store.errors import UsageError
 from tasks.store.log import read_log
 from tests.learn.fit.test_command import CLASSES as CLASSES_TRAINER
@@ -160,6 +161,14 @@ def test_too_few_labels_are_no_reason_to_stop_a_run(settings: Settings, tmp_path
     assert champion(settings) is None
     with pytest.raises(UsageError, match="no name of a snapshot"):
         learn(settings, "a/b")
+
+
+@pytest.mark.usefixtures("reported")
+def test_a_run_that_cannot_learn_says_so_and_writes_its_report(settings: Settings) -> None:
+    wrong = settings.model_copy(update={"learn": settings.learn.model_copy(update={"ontology": "nothing"})})
+    with pytest.raises(UsageError, match="no ontology nothing"):
+        run(wrong)
+    assert has_report(opened(settings))
 
 
 def _manifest(settings: Settings, name: str) -> list[dict[str, Any]]:
