@@ -56,9 +56,8 @@ def pick(run: Run, name: str | None) -> None:
 
 
 def aside(learn: LearnSettings) -> SetAside:
-    """What no strategy picks; nothing where a condition names the test side."""
-    share = learn.test_share if learn.split.test_where is None else 0.0
-    return SetAside(share, learn.test_budget_share, learn.split.group_by)
+    """What no strategy picks: a share of what arrives, or what a condition names in its place."""
+    return SetAside(learn.test_share, learn.test_budget_share, learn.split.group_by, learn.split.test_where)
 
 
 def deliver(run: Run) -> None:

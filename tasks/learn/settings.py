@@ -27,7 +27,8 @@ class LearnSettings(StrictModel):
         "labelled at random, never trained on.",
     )
     test_budget_share: Share = Field(
-        default=0.05, description="Share of a selection that may be spent on labels for testing, 0 to 1."
+        default=0.05,
+        description="Share of selections that may be spent on labels for testing, 0 to 1; rounded up over all so far.",
     )
     split: SplitSettings = Field(default_factory=SplitSettings)
     fit: FitSettings = Field(default_factory=FitSettings)

@@ -25,7 +25,7 @@ from tasks.store.schema import SELECTIONS
 from tasks.store.staging import Staged
 from tasks.unit import unit
 
-REVISION = 2
+REVISION = 3
 """Goes up when the code gives other picks for the same pool."""
 
 MODEL_CHOICE = "embed.model"
@@ -118,15 +118,15 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings, asid
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
-    pool, budget = pool.where(~apart.mask).forgetting(apart.before), budget - len(apart.ids)
-    rests_on = [settings.dumped(), pool.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
+    left, budget = apart.pool, budget - len(apart.ids)
+    rests_on = [settings.dumped(), left.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
-        picks = _picked(opened, ordered(pool, budget, settings))
+        picks = _picked(opened, ordered(left, budget, settings))
         picks = put_first(picks, _standing(opened, apart.ids))
         staging.write_rows(opened, uri, picks)
-    facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(apart.mask), **_told(picks)}
+    facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(pool), **_told(picks)}
     return Staged(name, "select", uri, facts, staging.settings_hash(uri.removeprefix(opened.uri), facts))
 
 

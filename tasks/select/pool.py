@@ -41,7 +41,8 @@ class Pool:
             model predicts of them: `prediction`, `least_confidence`, `margin` and `entropy`.
         vectors: (n, d) float32, unit rows.
         chosen: (m, d) float32, unit rows: vectors of samples that were selected or labelled before.
-        before: the columns of these, in their order, and their newest `label` with its `ontology`.
+        before: the columns of these, in their order, their newest `label` with its `ontology`, and the `group` of each
+            as set_aside.py finds it (see tasks/labels/group.py).
         queries: (q, d) float32, unit rows, of each query that was asked for.
         budget: picks that are asked for.
     """

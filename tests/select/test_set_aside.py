@@ -6,7 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from flows.select import aside as aside_of
 from tasks.labels.group import drawn, place_of
+from tasks.learn.settings import LearnSettings
+from tasks.learn.snapshots.settings import SplitSettings
 from tasks.select.pool import Pool
 from tasks.select.set_aside import REASON, SetAside, set_apart
 from tasks.select.tagged import Tags
@@ -40,7 +43,7 @@ def test_select__sets_aside_what_is_drawn_and_labels_a_part_of_it(pool: Any) -> 
     assert choices.recall(opened(settings), "learn.test_share") == 0.5
 
 
-def test_select__the_first_share_stays_and_a_test_folder_sets_nothing_aside(pool: Any) -> None:
+def test_select__the_first_share_stays_and_a_named_test_folder_is_in_its_place(pool: Any) -> None:
     curate(pool())
     select(pool())
     other = pool(learn__test_share=0.1, learn__test_budget_share=0.0)
@@ -56,19 +59,43 @@ def test_select__of_a_recording_one_frame_after_the_other_groups(root: Root) -> 
     with_samples(root, [{"sample_id": one, "sequence_id": "tape" if one < "20" else None} for one in ids])
     pool = Pool(pa.table({"sample_id": ids, "tags": [["bad"] if one == "25" else None for one in ids]}), NONE, NONE)
     found = set_apart(root, pool, SetAside(1.0, 0.5), 22, [Tags(none=["bad"])])
-    assert found.mask.all()
+    assert len(found.pool) == 0
     assert len(found.ids) == 11
     assert len([one for one in found.ids if one < "20"]) == 2
     assert "25" not in found.ids
 
 
-def test_select__what_is_set_aside_and_labelled_tells_strategies_nothing(root: Root) -> None:
+NAMED = LearnSettings(test_budget_share=0.5, split=SplitSettings(test_where="source_uri LIKE '%/test/%'"))
+
+
+@pytest.mark.parametrize("aside", [SetAside(0.5, 0.5), aside_of(NAMED)])
+def test_select__what_is_set_aside_and_labelled_tells_strategies_nothing(root: Root, aside: SetAside) -> None:
     ids = [f"{number:02d}" for number in range(30)]
-    with_samples(root, [{"sample_id": one} for one in ids])
-    before = pa.table({"sample_id": ids[10:]})
-    pool = Pool(pa.table({"sample_id": ids[:10], "tags": [[]] * 10}), NONE, np.eye(20, dtype=np.float32), before)
-    found = set_apart(root, pool, SetAside(0.5, 0.5), 5, [])
-    assert found.before.tolist() == [drawn(one, 0.5, "test") for one in ids[10:]]
-    left = pool.forgetting(found.before)
-    assert 0 < len(left.before) == len(left.chosen) < 20
-    assert (left.chosen.argmax(axis=1) == np.flatnonzero(~found.before)).all()
+    rows = [{"sample_id": one, "sequence_id": f"tape {one[1]}"} for one in ids]
+    with_samples(root, [{**row, "source_uri": f"/{'test' if row['sample_id'] > '15' else ''}/"} for row in rows])
+    is_test = {one: one > "15" if aside.test_where else drawn(f"tape {one[1]}", 0.5, "test") for one in ids}
+    table = pa.table({"sample_id": ids, "tags": [[]] * 30})
+    unit = np.eye(20, dtype=np.float32)
+    pools = [Pool(table[20:], unit[:10], unit, table[:20]), Pool(table[:10], unit[:10], unit, table[10:])]
+    for pool in pools:
+        found = set_apart(root, pool, aside, 6, [])
+        assert found.pool.ids == [one for one in pool.ids if not is_test[one]]
+        assert len(found.ids) == min(3, len(pool) - len(found.pool))
+        assert not {*found.ids} & {*found.pool.ids}
+        before = pool.before["sample_id"].to_pylist()
+        left = found.pool.before["sample_id"].to_pylist()
+        assert left == [one for one in before if not is_test[one]]
+        assert found.pool.before["group"].to_pylist() == [f"tape {one[1]}" for one in left]
+        assert 0 < len(left) < 20
+        assert (found.pool.chosen == pool.chosen[[not is_test[one] for one in before]]).all()
+
+
+def test_select__of_small_budgets_a_share_over_all_rounds_is_set_aside(pool: Any) -> None:
+    settings = pool(select__budget=3, learn__test_budget_share=0.2)
+    curate(settings)
+    firsts = []
+    for number in range(5):
+        select(settings, f"round-{number}")
+        found = rows(settings, f"SELECT reason FROM selections WHERE selection = 'round-{number}'")
+        firsts.append(sum(row["reason"] == REASON for row in found))
+    assert firsts == [1, 1, 0, 1, 0]

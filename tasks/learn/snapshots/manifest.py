@@ -7,14 +7,13 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.labels.group import drawn, groups_of
+from tasks.labels.named import named_by
 from tasks.labels.set_aside import share_set_aside
 from tasks.labels.snapshot import MANIFEST, Side, Snapshot, read_snapshot
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.labelled import Labelled, NotYet
 from tasks.learn.snapshots.settings import SplitSettings
 from tasks.learn.snapshots.sides import Member, Sided, sided
-from tasks.store import views
-from tasks.store.errors import UsageError
 from tasks.store.log import Log, read_log
 from tasks.store.root import Root
 
@@ -74,8 +73,8 @@ def _sides_had(older: list[Snapshot]) -> dict[str, Side]:
 
 def _members(root: Root, found: Labelled, split: SplitSettings, had: dict[str, Side]) -> list[Member]:
     """Labelled samples, and those that older snapshots have."""
-    on_test = _named(root, "test_where", split.test_where)
-    on_validation = _named(root, "validation_where", split.validation_where)
+    on_test = named_by(root, "test_where", split.test_where)
+    on_validation = named_by(root, "validation_where", split.validation_where)
     barred: frozenset[Side] = frozenset(["test"] if split.test_where else [])
     barred |= frozenset(["validation"] if split.validation_where else [])
     labelled = {row["sample_id"]: row["classes"] for row in found.rows}
@@ -97,19 +96,6 @@ def _members(root: Root, found: Labelled, split: SplitSettings, had: dict[str, S
                 )
             )
     return members
-
-
-def _named(root: Root, setting: str, where: str | None) -> set[str]:
-    """Samples for which a condition holds."""
-    if where is None:
-        return set()
-    try:
-        rows = views.query(root, f"SELECT sample_id FROM samples WHERE {where}\nORDER BY sample_id")
-    except UsageError as error:
-        raise UsageError(f"learn.split.{setting}: {error}") from error
-    if rows.column_names != ["sample_id"]:
-        raise UsageError(f"learn.split.{setting} takes a condition, as source_uri LIKE '%/test/%'.")
-    return set(rows["sample_id"].to_pylist())
 
 
 def _is_drawn(root: Root, settings: LearnSettings) -> Callable[[str], bool]:
