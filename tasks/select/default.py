@@ -61,7 +61,8 @@ def _uncertainty(pool: Pool) -> tuple[NDArray[np.float32] | None, float]:
     """How unsure one is of each sample, 0 to 1, None where nothing tells; and how far vectors are trusted, 0 to 1."""
     rows, labels = _labelled(pool)
     if len(np.unique(labels)) > 1:
-        probe = fit_probe(pool.chosen[rows], labels, int(labels.max()) + 1)
+        groups = pool.before["group"].take(rows).to_pylist() if "group" in pool.before.column_names else None
+        probe = fit_probe(pool.chosen[rows], labels, int(labels.max()) + 1, groups)
         return _margins(probe, pool.vectors), _trust(probe, labels)
     if "margin" in pool.columns.column_names and pool.columns["margin"].null_count < len(pool):
         stated = np.array(pool.columns["margin"].to_numpy(), np.float32)

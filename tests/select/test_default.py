@@ -66,6 +66,18 @@ def test_default__is_drawn_towards_random_where_vectors_tell_nothing() -> None:
     assert alike[1] > alike[0]
 
 
+def test_default__does_not_trust_what_it_saw_in_another_frame_of_the_recording() -> None:
+    """Frames of a recording look alike and have one class, which has nothing to do with how it looks."""
+    tapes = np.repeat(np.arange(40), 10)
+    frames = unit(40, 32, 1, centres=40)[tapes] + 0.05 * unit(400, 32, 2, centres=400)
+    known = (frames / np.linalg.norm(frames, axis=1, keepdims=True)).astype(np.float32)
+    pool = labelled(pool_of(unit(50, 32, 3, centres=50)), known, np.random.default_rng(0).permutation(40)[tapes] % 4)
+    grouped = replace(pool, before=pool.before.append_column("group", pa.array([f"tape {one}" for one in tapes])))
+    trusted = [Default().terms(one)[0].strength for one in (pool, grouped)]
+    assert trusted[0] == 1
+    assert trusted[1] < 0.5
+
+
 def test_trust__is_whole_before_anything_is_known() -> None:
     vectors = unit(4, 8, 0)
     labels = np.array([0, 1, 2, 3])
