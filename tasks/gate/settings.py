@@ -116,7 +116,8 @@ class TrainedGate(StrictModel):
     )
     max_slice_regress: Share = Field(
         default=0.1,
-        description="By how much the share of right answers in a protected slice may be below the champion's, 0 to 1.",
+        description="By how much the share of right answers in a protected slice may be below the champion's, 0 to 1; "
+        "what is below holds where chance does not explain it.",
     )
     min_test: int = Field(default=50, ge=0, description="Samples to test on; fewer only warn.")
     max_unseen: Share = Field(

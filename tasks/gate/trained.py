@@ -21,7 +21,7 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
             `uncomparable`, why not, where there is one that answers the same question, else empty; `samples` of the
             snapshot, of which the model cannot see `unseen`, `tested` are to test on, and `unsaid` have no prediction
             that can be used; `calibration_error`, None of a model that gives no probabilities; `slices` with name, as
-            class=dress, n and difference.
+            class=dress, n, difference and p, the chance of losing as much; `confidence` of tests.
         settings: of all gates.
     """
     gate, metric = settings.trained, facts["metric"]
@@ -48,7 +48,7 @@ def trained(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -
     suite = Suite(checks, {"rows": rows, "facts": frame})
     if facts["uncomparable"]:
         return _with_champion(suite, facts["uncomparable"])
-    return suite if facts["difference"] is None else _with_slices(suite, facts["slices"], gate)
+    return suite if facts["difference"] is None else _with_slices(suite, facts, gate)
 
 
 def _with_champion(suite: Suite, why: str) -> Suite:
@@ -66,9 +66,9 @@ def _with_champion(suite: Suite, why: str) -> Suite:
     return Suite([*suite.checks, compared], {**suite.frames, "champion": rows})
 
 
-def _with_slices(suite: Suite, slices: list[dict[str, Any]], gate: TrainedGate) -> Suite:
+def _with_slices(suite: Suite, facts: dict[str, Any], gate: TrainedGate) -> Suite:
     """The suite, with the slices that may not get worse: those that are named, else all classes."""
-    judged = _protected(slices, gate)
+    judged = _protected(facts["slices"], facts["confidence"], gate)
     unknown = sorted(set(gate.protected) - set(judged["name"]))
     frame = pd.DataFrame({"told": unknown, "there": [False] * len(unknown)})
     named = Check(
@@ -84,7 +84,7 @@ def _with_slices(suite: Suite, slices: list[dict[str, Any]], gate: TrainedGate) 
         "ExpectColumnValuesToBeInSet",
         {"column": "kept", "value_set": [True]},
         frame="slices",
-        threshold=f"at least {0 - gate.max_slice_regress:g}",
+        threshold=f"at least {0 - gate.max_slice_regress:g}, or what chance explains",
         told_by="told",
     )
     more = [(check, rows) for check, rows in ((kept, judged), (named, frame)) if len(rows)]
@@ -92,15 +92,23 @@ def _with_slices(suite: Suite, slices: list[dict[str, Any]], gate: TrainedGate) 
     return Suite([*suite.checks, *(check for check, _ in more)], {**suite.frames, **frames})
 
 
-def _protected(slices: list[dict[str, Any]], gate: TrainedGate) -> pd.DataFrame:
+def _protected(slices: list[dict[str, Any]], confidence: float, gate: TrainedGate) -> pd.DataFrame:
+    """The slices that may not get worse, the worst first, and whether they are kept.
+
+    A slice is lost where it is beyond the margin and significantly worse: of many slices some always seem to be. The
+    correction is that of Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995.
+    """
+    from scipy.stats import false_discovery_control
+
+    asked = [one for one in slices if one["n"] >= FEWEST and _is_protected(one["name"], gate)]
+    chances = false_discovery_control([one["p"] for one in asked]) if asked else []
     found = [
         {
             "name": one["name"],
-            "kept": round(one["difference"], 9) >= -gate.max_slice_regress,
+            "kept": round(one["difference"], 9) >= -gate.max_slice_regress or chance >= 1 - confidence,
             "told": f"{one['name']}: {one['difference']:.4g}",
         }
-        for one in sorted(slices, key=lambda one: float(one["difference"]))
-        if one["n"] >= FEWEST and _is_protected(one["name"], gate)
+        for one, chance in sorted(zip(asked, chances, strict=True), key=lambda pair: float(pair[0]["difference"]))
     ]
     return pd.DataFrame(found, columns=["name", "kept", "told"])
 

@@ -10,8 +10,8 @@ from tasks.gate.settings import GateSettings
 from tasks.gate.suites import suite
 
 
-def part(name: str, difference: float, n: int = 20) -> dict[str, Any]:
-    return {"name": name, "n": n, "challenger": 0.8 + difference, "champion": 0.8, "difference": difference}
+def part(name: str, difference: float, n: int = 20, p: float = 0.001) -> dict[str, Any]:
+    return {"name": name, "n": n, "challenger": 0.8 + difference, "champion": 0.8, "difference": difference, "p": p}
 
 
 FACTS: dict[str, Any] = {
@@ -24,6 +24,7 @@ FACTS: dict[str, Any] = {
     "difference": 0.0,
     "slices": [part("class=dress", 0.0), part("sensor_id=cam-3", -0.5)],
     "samples": 500,
+    "confidence": 0.95,
     "tested": 100,
     "unsaid": 0,
     "unseen": 0,
@@ -84,10 +85,20 @@ def test_trained__what_makes_figures_worth_less_warns(changed: dict[str, Any], w
 def test_trained__named_slices_are_protected_in_place_of_the_classes() -> None:
     worse = [part("class=dress", -0.5), part("sensor_id=cam-3", -0.2)]
     result, (found,) = judged(("sensor_id=cam-3",), slices=worse)
-    assert (result, found.observed, found.threshold) == ("hold", "sensor_id=cam-3: -0.2", "at least -0.1")
+    assert (result, found.observed) == ("hold", "sensor_id=cam-3: -0.2")
+    assert found.threshold == "at least -0.1, or what chance explains"
     result, (found,) = judged(("sensor_id=cam-9",), slices=worse)
     assert (result, found.observed) == ("warn", "sensor_id=cam-9")
 
 
 def test_trained__a_slice_of_a_few_samples_holds_nobody() -> None:
     assert judged(slices=[part("class=dress", -0.5, n=9)]) == ("pass", [])
+
+
+def test_trained__what_chance_explains_among_so_many_slices_holds_nobody() -> None:
+    lost, others = part("class=dress", -0.15, p=0.03), [part(f"class={number}", 0.0, p=0.5) for number in range(9)]
+    result, (found,) = judged(slices=[lost, part("sensor_id=cam-3", 0.0, p=0.5)])
+    assert (result, found.observed) == ("hold", "class=dress: -0.15")
+    assert judged(slices=[lost, *others]) == ("pass", [])
+    assert judged(slices=[part("class=dress", -0.15, p=0.06)]) == ("pass", [])
+    assert judged(("class=dress",), slices=[lost, *others])[0] == "hold"

@@ -11,6 +11,12 @@ from tasks.learn.evaluate.settings import EvaluateSettings
 _NUMBERS = 4_000_000
 """Weights that are held at once, so many draws at a time."""
 
+_MANY = 1000
+"""Groups, from which on a sum over them is as good as normally distributed."""
+
+_STEPS = 20_000
+"""Into so many the sum of all differences is divided; whole samples stay whole."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -102,6 +108,30 @@ def paired(one: Answers, other: Answers, groups: Codes, settings: EvaluateSettin
     as_large = np.abs(swapped) >= abs(difference) - 1e-12
     p = (1 + int(as_large.sum())) / (1 + len(swapped))
     return Paired(first, second, _interval(difference, drawn, settings.confidence), p)
+
+
+def chance_of_loss(differences: Floats, groups: Codes) -> float:
+    """The chance that one model is so much worse than another on some samples, where both are equally good.
+
+    The test of `paired`, one-sided and with every way to change places counted instead of drawn, so that what is left
+    of it after a correction for many slices does not depend on the number of draws.
+
+    Args:
+        differences: (n,) how right the model is about each sample, less how right the other one is.
+        groups: (n,) codes.
+    """
+    from scipy.stats import norm
+
+    sums = np.bincount(groups, differences)
+    sums = sums[np.abs(sums) > 1e-9]
+    if len(sums) > _MANY:
+        return float(norm.cdf(sums.sum() / np.sqrt((sums**2).sum())))
+    scale = max(1, _STEPS // max(1, int(np.ceil(np.abs(sums).sum()))))
+    steps = np.rint(sums * scale).astype(np.int64)
+    shares = np.ones(1)
+    for step in np.abs(steps):
+        shares = (np.pad(shares, (0, step)) + np.pad(shares, (step, 0))) / 2
+    return min(float(shares[: steps[steps > 0].sum() + 1].sum()), 1.0)
 
 
 def resampled(groups: Codes, times: int) -> Iterator[Floats]:

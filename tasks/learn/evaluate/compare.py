@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from tasks.labels.snapshot import Snapshot
 from tasks.labels.values import Value
-from tasks.learn.evaluate.answers import Answers
-from tasks.learn.evaluate.bootstrap import Paired, paired
+from tasks.learn.evaluate.answers import Answers, Codes
+from tasks.learn.evaluate.bootstrap import Paired, chance_of_loss, paired
 from tasks.learn.evaluate.kinds import METRICS, answers
 from tasks.learn.evaluate.material import Examined, Said, usable
 from tasks.learn.evaluate.settings import EvaluateSettings
@@ -48,7 +48,8 @@ def compared(
     """Compare a challenger with the champion on the same samples.
 
     They are asked about the samples that the champion can see too; where the classes changed, among those that both
-    know, and of single classes about samples of these. Slices are compared by how right a model is about each sample.
+    know, and of single classes about samples of these. Slices are compared by how right a model is about each sample;
+    their p is the chance of losing as much, without a correction.
 
     Args:
         root: where both are.
@@ -84,7 +85,7 @@ def compared(
     comparison = _as_comparison(found, settings) | {
         "champion": champion,
         "metric": METRICS[snapshot.label_type],
-        "slices": _by_slice(ours, theirs, [Slice(one.name, one.members[places]) for one in slices], settings),
+        "slices": _by_slice(ours, theirs, groups, [Slice(one.name, one.members[places]) for one in slices], settings),
     }
     return Compared(comparison, note)
 
@@ -130,7 +131,7 @@ def _as_comparison(found: Paired, settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def _by_slice(
-    ours: Answers, theirs: Answers, slices: Sequence[Slice], settings: EvaluateSettings
+    ours: Answers, theirs: Answers, groups: Codes, slices: Sequence[Slice], settings: EvaluateSettings
 ) -> list[dict[str, Any]]:
     one, other = ours.tuned_on(ours).right, theirs.tuned_on(theirs).right
     told = []
@@ -139,5 +140,6 @@ def _by_slice(
         if rows.sum() >= settings.min_slice:
             means = float(one[rows].mean()), float(other[rows].mean())
             figures = {"challenger": means[0], "champion": means[1], "difference": means[0] - means[1]}
-            told.append({"name": part.name, "n": int(rows.sum()), **figures})
+            p = chance_of_loss(one[rows] - other[rows], groups[rows])
+            told.append({"name": part.name, "n": int(rows.sum()), **figures, "p": p})
     return told

@@ -63,7 +63,8 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     write_evaluation(opened, version, told)
     _plan(opened, taken, config, told)
     log_evaluation(opened, version, told)
-    return _staged(opened, evaluation, told, doubts, unseen=len(taken.rows) - len(seen.rows))
+    facts = _facts(evaluation, told, len(taken.rows) - len(seen.rows), settings.evaluate.confidence)
+    return _staged(opened, version, facts, doubts)
 
 
 def evaluated(
@@ -152,12 +153,10 @@ def _plan(root: Root, snapshot: Snapshot, config: ModelConfig, told: dict[str, A
     record(root, lambda log: None if config.version in log.batches else event)
 
 
-def _staged(
-    root: Root, evaluation: Evaluation, told: dict[str, Any], doubts: list[dict[str, Any]], unseen: int
-) -> Staged:
-    """The findings, and the figures that gate `trained` judges."""
-    version, comparison = evaluation.config.version, told["comparison"] or {}
-    facts = {
+def _facts(evaluation: Evaluation, told: dict[str, Any], unseen: int, confidence: float) -> dict[str, Any]:
+    """The figures that gate `trained` judges."""
+    comparison = told["comparison"] or {}
+    return {
         "metric": told["metric"],
         "challenger": told["metrics"][told["metric"]]["value"],
         "chance": evaluation.test.answers.chance,
@@ -166,6 +165,7 @@ def _staged(
         "champion_value": comparison.get("champion_value"),
         "difference": comparison.get("difference"),
         "slices": comparison.get("slices", []),
+        "confidence": confidence,
         "tested": len(evaluation.test.samples),
         "samples": len(evaluation.snapshot.rows) + unseen,
         "unseen": unseen,
@@ -173,6 +173,10 @@ def _staged(
         "calibration_error": told["calibration"] and told["calibration"]["ece_after"],
         "note": evaluation.compared.note,
     }
+
+
+def _staged(root: Root, version: str, facts: dict[str, Any], doubts: list[dict[str, Any]]) -> Staged:
+    """The findings, for gate `trained`."""
     fingerprint = staging.settings_hash(facts, sorted(one["finding_id"] for one in doubts))
     uri = staging.shard_uri(root, version, STAGE, fingerprint, 0)
     staging.write_rows(root, uri, finding_rows(doubts))

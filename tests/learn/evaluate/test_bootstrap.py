@@ -1,10 +1,12 @@
 """Intervals that hold what they promise, and a paired test that is McNemar's."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tasks.learn.evaluate.bootstrap import measured, paired, resampled
+from tasks.learn.evaluate.bootstrap import chance_of_loss, measured, paired, resampled
 from tasks.learn.evaluate.classes import ClassAnswers
 from tasks.learn.evaluate.settings import EvaluateSettings
 
@@ -65,3 +67,21 @@ def test_paired__frames_of_one_recording_are_one_piece_of_evidence() -> None:
     groups = np.repeat(np.arange(10), 10)
     assert paired(answers(one), answers(other), np.arange(100), SETTINGS).p < 0.01
     assert paired(answers(one), answers(other), groups, SETTINGS).p > 0.1
+
+
+@pytest.mark.parametrize(("won", "lost"), [(1, 9), (0, 40), (8, 5), (0, 0), (700, 800)])
+def test_chance_of_loss__is_the_exact_test_of_mcnemar(won: int, lost: int) -> None:
+    differences = np.array([1.0] * won + [-1.0] * lost + [0.0] * 20)
+    expected = binomtest(won, max(won + lost, 1), alternative="less").pvalue if won + lost else 1.0
+    assert chance_of_loss(differences, np.arange(len(differences))) == pytest.approx(expected, rel=0.1)
+
+
+def test_chance_of_loss__counts_every_way_to_change_places_in_groups() -> None:
+    chance = np.random.default_rng(0)
+    for step in (1.0, 1 / 3):
+        groups, differences = np.repeat(np.arange(10), 3), chance.integers(-3, 3, 30) * step
+        sums = np.bincount(groups, differences)
+        signs = np.array(list(itertools.product((-1, 1), repeat=10)))
+        expected = (signs @ np.abs(sums) <= sums.sum() + 1e-9).mean()
+        assert chance_of_loss(differences, groups) == pytest.approx(expected, abs=0.002)
+    assert chance_of_loss(np.full(30, -1.0), np.zeros(30, np.int64)) == 0.5
