@@ -1,6 +1,7 @@
 """The worst errors of a model, which of them look like errors of the label instead, and the findings that they make."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -16,6 +17,8 @@ from tasks.store.ids import make_id
 from tasks.store.schema import FINDINGS
 
 MOST_ERRORS = 96
+"""Of each kind."""
+
 MOST_DOUBTS = 180
 MOST_SLICES = 20
 
@@ -23,12 +26,12 @@ MOST_SLICES = 20
 def worst_errors(
     test: Examined, mistakes: Sequence[Mistake], reviewed: Mapping[str, Reviewed], settings: EvaluateSettings
 ) -> list[dict[str, Any]]:
-    """The surest mistakes, and whether the label looks wrong: the review doubts it, or the model is very sure.
+    """The surest mistakes of each kind, and whether the label looks wrong.
 
-    A label that somebody decided on in a review is right.
+    That is where the review doubts it, or the model is very sure; a label that somebody decided on there is right.
     """
     errors = []
-    for one in mistakes[:MOST_ERRORS]:
+    for one in _first_of_each(mistakes):
         review = reviewed.get(test.annotations[one.place])
         doubted = review is not None and not review.decided and (review.doubted or _is_sure(one, settings))
         told = {"label": one.label, "predicted": one.predicted, "probability": one.probability, "kind": one.kind}
@@ -79,6 +82,15 @@ def finding_rows(found: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows of `findings`."""
     now = datetime.now(UTC)
     return pa.Table.from_pylist([{**one, "status": "open", "created_at": now} for one in found], schema=FINDINGS.schema)
+
+
+def _first_of_each(mistakes: Sequence[Mistake]) -> Iterator[Mistake]:
+    """The first so many of each kind, in their order."""
+    told: Counter[str] = Counter()
+    for one in mistakes:
+        told[one.kind] += 1
+        if told[one.kind] <= MOST_ERRORS:
+            yield one
 
 
 def _is_sure(mistake: Mistake, settings: EvaluateSettings) -> bool:
