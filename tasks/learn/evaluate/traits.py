@@ -63,16 +63,20 @@ def _named(columns: pa.Table, name: str) -> Trait:
         values = [json.loads(text or "{}").get(name) for text in columns["metadata"].to_pylist()]
         if all(value is None for value in values):
             raise UsageError(f"learn.evaluate.slices: no sample for testing has a column or metadata key {name!r}.")
-    numbers = {value for value in values if value is not None}
-    if len(numbers) > MANY and all(isinstance(value, int | float) for value in numbers):
-        return by_quarter(values)
-    return _as_text(values)
+    texts = _as_text(values)
+    many = len(set(texts) - {None}) > MANY
+    return by_quarter(values) if many and all(isinstance(value, int | float | None) for value in values) else texts
 
 
 def _as_text(values: Sequence[Any]) -> Trait:
     text: Trait = np.full(len(values), None, object)
-    text[:] = [None if value is None else str(value) for value in values]
+    text[:] = [None if value is None else _in_words(value) for value in values]
     return text
+
+
+def _in_words(value: Any) -> str:
+    """A list or an object of metadata as JSON, the same however its keys are ordered."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 def _clusters(root: Root, samples: Sequence[str]) -> Trait:

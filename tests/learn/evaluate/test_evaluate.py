@@ -1,5 +1,7 @@
 """An evaluation of a root: where a model fails is named, and a worse one does not pass the gate."""
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from tasks.gate.judge import Verdict, judge
 from tasks.gate.settings import GateSettings
 from tasks.labels.champion import champion_of
 from tasks.learn.evaluate.evaluate import evaluate_model
+from tasks.learn.evaluate.traits import QUARTERS, traits_of
 from tasks.learn.models.file import model_uri, read_config, read_evaluation
 from tasks.learn.settings import LearnSettings
 from tasks.store import staging
@@ -93,6 +96,16 @@ def test_evaluate_model__where_nothing_is_weak_nothing_is_named(root: Root) -> N
     _, found = evaluate(scene, "m-1")
     assert len(found["slices"]) > 12
     assert not [one["name"] for one in found["slices"] if one["worse"]]
+
+
+def test_traits_of__lists_and_objects_of_metadata_are_told_apart_and_many_numbers_are_quarters(root: Root) -> None:
+    bench, names = Bench(root, type="class", classes=list(NAMES)), [f"s{number:02d}" for number in range(40)]
+    lights = [["front", {"b": 1, "a": 2}], ["front", {"a": 2, "b": 1}], None, []]
+    metadata = [{"lights": lights[number % 4], "speed": number} for number in range(40)]
+    take_in(bench, names, [{"metadata": json.dumps(one)} for one in metadata])
+    traits = traits_of(root, names, ["lights", "speed"])
+    assert Counter(traits["lights"].tolist()) == {'["front", {"a": 2, "b": 1}]': 20, "[]": 10, None: 10}
+    assert Counter(traits["speed"].tolist()) == dict.fromkeys(QUARTERS, 10)
 
 
 def test_gate__a_challenger_that_learned_shuffled_labels_is_refused_and_told_why(root: Root) -> None:
