@@ -62,7 +62,7 @@ def log_fit(root: Root, config: ModelConfig, place: str) -> str:
             for name in FILES:
                 Path(folder, name).write_bytes(root.storage.read(model_uri(root, config.version, name)))
             client.log_artifacts(run_id, folder, "model")
-        _register(client, run_id, config)
+        _registered(client, run_id, config.version)
         client.set_terminated(run_id)
     return run_id
 
@@ -99,11 +99,10 @@ def log_anew(root: Root, version: str, place: str, run_id: str) -> None:
 
 
 def set_alias(place: str, run_id: str, version: str, alias: str) -> None:
-    """Point an alias of the registered model at a version."""
+    """Point an alias of the registered model at a version, which is registered again if somebody deleted it."""
     with _client(place) as client:
-        name = client.get_run(run_id).data.tags["winnow.registered"]
-        (found,) = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(TAG) == version]
-        client.set_registered_model_alias(name, alias, found.version)
+        found = _registered(client, run_id, version)
+        client.set_registered_model_alias(found.name, alias, found.version)
 
 
 @contextmanager
@@ -144,18 +143,21 @@ def _run(client: Any, root: Root, config: ModelConfig, place: str) -> str:
     return str(client.create_run(experiment, tags=tags, run_name=config.version).info.run_id)
 
 
-def _register(client: Any, run_id: str, config: ModelConfig) -> None:
+def _registered(client: Any, run_id: str, version: str) -> Any:
+    """The registered version of a model, made if there is none."""
     from mlflow.exceptions import MlflowException
 
-    name = f"winnow-{config.ontology}"
+    run = client.get_run(run_id)
+    name = run.data.tags["winnow.registered"]
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    if not any(one.tags.get(TAG) == config.version for one in client.search_model_versions(f"name = '{name}'")):
-        source = f"{client.get_run(run_id).info.artifact_uri}/model"
-        client.create_model_version(name, source, run_id=run_id, tags={TAG: config.version})
+    known = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(TAG) == version]
+    if known:
+        return known[0]
+    return client.create_model_version(name, f"{run.info.artifact_uri}/model", run_id=run_id, tags={TAG: version})
 
 
 def _dataset(root: Root, config: ModelConfig) -> Any:

@@ -59,6 +59,21 @@ def test_set_alias__names_the_version(tracked: tuple[Root, str, MlflowClient]) -
     assert client.get_model_version_by_alias("winnow-colours", "champion").tags["winnow.version"] == version
 
 
+def test_set_alias__what_somebody_deleted_in_mlflow_is_registered_again(
+    tracked: tuple[Root, str, MlflowClient],
+) -> None:
+    root, version, client = tracked
+    set_alias(root, version, "champion", SETTINGS)
+    (known,) = client.search_model_versions("name = 'winnow-colours'")
+    client.delete_model_version("winnow-colours", known.version)
+    set_alias(root, version, "challenger", SETTINGS)
+    found = client.get_model_version_by_alias("winnow-colours", "challenger")
+    assert (found.tags["winnow.version"], found.source) == (version, known.source)
+    client.delete_registered_model("winnow-colours")
+    set_alias(root, version, "champion", SETTINGS)
+    assert client.get_model_version_by_alias("winnow-colours", "champion").tags["winnow.version"] == version
+
+
 def test_fit_model__with_mlflow_away_nothing_is_trained(tmp_path: Path) -> None:
     root = made_root(tmp_path / "root", 15)
     settings = LearnSettings(tracking_uri="http://127.0.0.1:9")
