@@ -24,6 +24,9 @@ PACKAGES = ("winnow", "torch", "torchvision", "timm", "scikit-learn", "numpy")
 
 FILES = ("model.json", "model.safetensors", "predictions.parquet")
 
+NAMED = 24
+"""Classes, above which the figure of the confusion matrix has room for neither names nor numbers."""
+
 DIGEST = 32
 """Hex digits of the snapshot's hash that MLflow has room for."""
 
@@ -198,18 +201,20 @@ def _key(name: str) -> str:
 
 
 def _confusion(confusion: dict[str, Any]) -> Any:
-    """Rows are labels, columns what was predicted."""
+    """Rows are labels, columns what was predicted; of many classes only colours: evaluation.json has the counts."""
     from matplotlib.figure import Figure
 
     names, counts = [str(name)[:24].replace("$", r"\$") for name in confusion["classes"]], confusion["counts"]
-    side = 2 + 0.4 * len(names)
+    side = 2 + 0.4 * min(len(names), NAMED)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(counts, cmap="Blues")
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
+    if len(names) > NAMED:
+        return figure
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
     for row, line in enumerate(counts):
         for column, count in enumerate(line):
             if count:

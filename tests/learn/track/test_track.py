@@ -1,9 +1,12 @@
 """MLflow knows each model once: settings, snapshot, files, how good it is, and whether it is the champion."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 
 from tasks.learn.fit.fit import fit_model
 from tasks.learn.settings import LearnSettings
@@ -51,6 +54,19 @@ def test_log_evaluation__figures_and_confusion(tracked: tuple[Root, str, MlflowC
     (run,) = runs(client)
     assert run.data.metrics == {"test_mAP__.5_.95_": 0.5, "test_mAP__.5_.95__low": 0.25}
     assert "confusion.png" in {one.path for one in client.list_artifacts(run.info.run_id)}
+
+
+def test_log_evaluation__of_many_classes_the_figure_stays_small(
+    tracked: tuple[Root, str, MlflowClient], tmp_path: Path
+) -> None:
+    root, version, client = tracked
+    confusion = {"classes": [f"class {code}" for code in range(150)], "counts": np.ones((150, 150), int).tolist()}
+    log_evaluation(root, version, {"metrics": {}, "confusion": confusion})
+    (run,) = runs(client)
+    with Image.open(client.download_artifacts(run.info.run_id, "confusion.png", str(tmp_path))) as figure:
+        assert max(figure.size) < 1200
+    logged = Path(client.download_artifacts(run.info.run_id, "evaluation.json", str(tmp_path)))
+    assert json.loads(logged.read_text())["confusion"] == confusion
 
 
 def test_set_alias__names_the_version(tracked: tuple[Root, str, MlflowClient]) -> None:
