@@ -55,7 +55,7 @@ def compared(
         root: where both are.
         snapshot: of the challenger.
         test: its test side.
-        said: what the challenger says of its samples.
+        said: what the challenger says of its samples, calibrated as what the champion says is.
         champion: version.
         slices: of the test side.
         settings: of evaluation.

@@ -25,6 +25,7 @@ from tasks.learn.models.file import (
     write_config,
     write_evaluation,
 )
+from tasks.learn.models.predict import calibrated
 from tasks.learn.settings import LearnSettings
 from tasks.learn.track.track import log_evaluation
 from tasks.store import staging
@@ -96,7 +97,9 @@ def evaluated(
     elif champion.batch_id == config.version:
         comparison = Compared((read_evaluation(root, config.version) or {}).get("comparison"))
     else:
-        comparison = compared(root, snapshot, test, said, champion.batch_id, slices, asked)
+        tempered = config.model_copy(update={"temperature": temperature})
+        calm = {one: calibrated(tempered, said[one]) for one in test.samples if one in said}
+        comparison = compared(root, snapshot, test, calm, champion.batch_id, slices, asked)
     evaluation = Evaluation(
         config=config,
         snapshot=snapshot,

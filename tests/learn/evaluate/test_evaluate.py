@@ -11,7 +11,10 @@ import pytest
 from tasks.gate.judge import Verdict, judge
 from tasks.gate.settings import GateSettings
 from tasks.labels.champion import champion_of
+from tasks.learn.evaluate.bootstrap import paired
 from tasks.learn.evaluate.evaluate import evaluate_model
+from tasks.learn.evaluate.multilabel import MultilabelAnswers
+from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.traits import QUARTERS, traits_of
 from tasks.learn.models.file import model_uri, read_config, read_evaluation
 from tasks.learn.settings import LearnSettings
@@ -297,6 +300,32 @@ def test_evaluate_model__boxes_and_several_classes_go_the_same_way(root: Root, t
         assert found["comparison"]["better"]
         assert {"false_negative", "false_positive"} == {one["kind"] for one in found["errors"]}
         assert {one["kind"] for one in findings(scene, staged)} >= {"model_disagrees"}
+
+
+def test_comparison__both_models_are_calibrated(root: Root) -> None:
+    chance = np.random.default_rng(0)
+    bench, names = Bench(root, type="multilabel", classes=["cat", "dog"]), [f"s{number:03d}" for number in range(200)]
+    take_in(bench, names, [{}] * 200)
+    there = chance.random((200, 2)) < 0.3
+    labels = [
+        {"classes": np.array(["cat", "dog"])[row].tolist()} if row.any() else {"answer": "empty"} for row in there
+    ]
+    snapshot = snapshot_of(bench, names, labels, ["train"] * 20 + ["validation"] * 60 + ["test"] * 120)
+    scene = Scene(bench, snapshot, np.zeros(0), np.zeros(0), np.zeros(0))
+    noise, better = chance.normal(size=(200, 2)), np.where(np.arange(200) < 80, 1.0, 1.4)[:, None]
+    shares = []
+    for version, signal in (("m-1", 1.0), ("m-2", better)):
+        odds = 0.4 * (signal * (there - 0.5) * 2 + noise)  # less sure than they should be, on all sides
+        shares.append(1 / (1 + np.exp(-odds)))
+        said = [{"probabilities": dict(zip(("cat", "dog"), row, strict=True))} for row in shares[-1].tolist()]
+        scene.save(version, said, "detector")
+        _, found = evaluate(scene, version)
+        if version == "m-1":
+            scene.promote("m-1")
+    assert found["calibration"]["temperature"] < 0.3
+    champion, challenger = (MultilabelAnswers(("cat", "dog"), there[80:], one[80:]) for one in shares)
+    alike = paired(challenger, champion, np.arange(120), EvaluateSettings(resamples=200))
+    assert found["comparison"]["p"] == pytest.approx(alike.p, abs=0.01)
 
 
 def test_evaluate_model__what_cannot_be_tested_is_told(root: Root) -> None:
