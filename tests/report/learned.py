@@ -91,7 +91,6 @@ def evaluation(version: str, samples: Sequence[str], **more: Any) -> dict[str, A
         ],
         "advice": [{"what": "slice", "about": HOSTILE, "words": f"Label more with {HOSTILE}."}],
         "comparison": None,
-        "curve": [],
         **more,
     }  # fmt: skip
 

@@ -72,7 +72,6 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "advice": _advice(found),
         "comparison": found.compared.comparison,
         "note": found.compared.note,
-        "curve": [],
     }
     plain: dict[str, Any] = _without_nan(told)
     return plain
