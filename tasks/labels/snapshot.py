@@ -145,7 +145,7 @@ def refuse_gone(root: Root, snapshot: Snapshot) -> None:
     if gone:
         raise UsageError(
             f"{len(gone)} of the {len(snapshot.rows)} samples of snapshot {snapshot.name} were given up since, the "
-            f"first is {gone[0][0]}: `winnow snapshot` makes one without them."
+            f"first is {gone[0][0]}: `winnow snapshot NAME` makes one without them."
         )
 
 

@@ -69,7 +69,9 @@ def insert_samples(root: Root, ids: list[str], pictures: list[np.ndarray]) -> No
         }
         for one, pixels in zip(ids, pictures, strict=True)
     ]  # fmt: skip
-    tables.insert(root, SAMPLES, pa.Table.from_pylist(rows, schema=SAMPLES.schema))
+    made = pa.Table.from_pylist(rows, schema=SAMPLES.schema)
+    record(root, lambda log: Event("b", "planned", "ingest", counts={"objects": len(rows)}))
+    commit(root, "b", "ingest", lambda log: Resolved([(SAMPLES, made)], {}))
 
 
 def make_snapshot(

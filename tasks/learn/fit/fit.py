@@ -6,7 +6,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from tasks.labels.snapshot import Snapshot, read_snapshot
+from tasks.labels.snapshot import Snapshot, read_snapshot, refuse_gone
 from tasks.learn.fit.checkpoint import forget_checkpoint
 from tasks.learn.fit.examples import Examples, examples_of
 from tasks.learn.fit.fitted import Fitted, Trained
@@ -32,14 +32,15 @@ def fit_model(root: str, snapshot: str, settings: LearnSettings) -> Fitted:
         settings: what to train, and how.
 
     Raises:
-        UsageError: the snapshot cannot be learnt from, weights are missing or of another architecture, or the tracker
-            does not answer.
+        UsageError: the snapshot cannot be learnt from, samples of it were given up since, weights are missing or of
+            another architecture, or the tracker does not answer.
     """
     opened = open_root(root)
     taken = read_snapshot(opened, snapshot)
     kind = kind_of(taken.label_type, settings)
     version = version_of(opened, snapshot, kind, settings)
     if not has_model(opened, version):
+        refuse_gone(opened, taken)
         refuse_tracker_away(opened, settings)
         started = time.monotonic()
         trained = _trainer(opened, kind, version, settings)(examples_of(taken))

@@ -23,7 +23,7 @@ class Labelled:
         ontology: its newest version.
         rows: sample_id, annotation_id, value (as text) and classes of what a model can learn from.
         left_out: labels that it cannot, by why.
-        annotations: ids of all labels, in order: what a snapshot rests on.
+        annotations: ids of all labels of samples that are there, in order: what a snapshot rests on.
     """
 
     ontology: Ontology
@@ -50,7 +50,8 @@ def labelled_samples(root: Root, ontology: str | None) -> Labelled:
     newest = ontology_to_learn(root, ontology)
     found = Labelled(newest)
     for row in views.connect(root).sql(_LABELS, params=[newest.name]).to_arrow_table().to_pylist():
-        found.annotations.append(row["annotation_id"])
+        if row["there"]:
+            found.annotations.append(row["annotation_id"])
         why = _take(found, row)
         if why:
             found.left_out[why] += 1
@@ -58,8 +59,8 @@ def labelled_samples(root: Root, ontology: str | None) -> Labelled:
 
 
 def annotation_ids(root: Root, ontology: str) -> list[str]:
-    """Ids of all current labels of an ontology: the same as `Labelled.annotations`, and no label is looked into."""
-    sql = "SELECT annotation_id FROM labels WHERE ontology = ? ORDER BY sample_id"
+    """Ids of the current labels of an ontology: the same as `Labelled.annotations`, and no label is looked into."""
+    sql = f"SELECT annotation_id FROM ({_LABELS}) WHERE there ORDER BY sample_id"
     return [row[0] for row in views.connect(root).execute(sql, [ontology]).fetchall()]
 
 

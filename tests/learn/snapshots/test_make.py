@@ -10,6 +10,7 @@ from tasks.labels.change import apply_ontology
 from tasks.labels.group import drawn, groups_of
 from tasks.labels.ontology import Ontology
 from tasks.labels.snapshot import manifest_uri, read_snapshot, refuse_gone
+from tasks.learn.fit.fit import fit_model
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.make import commit_snapshot, make_snapshot, wanted_snapshot
 from tasks.learn.snapshots.settings import SplitSettings
@@ -159,12 +160,18 @@ def test_snapshot__samples_that_were_given_up_since_are_told_and_left_out_of_the
     with_samples(labelled, [{"sample_id": "late"}], "b-2")
     with_labels(labelled, {"late": "cat"})
     first = snapshot(labelled, "first")
+    assert "no label has changed" in wanted_snapshot(labelled, HALF).why
     refuse_gone(labelled, first)
     record(labelled, lambda log: Event("b-2", "discarded", "embed", note="no"))
     with pytest.raises(UsageError, match="1 of the 25 samples .* given up since, the first is late"):
         refuse_gone(labelled, first)
+    choices.settle(labelled, "embed.model", lambda: {"name": "m", "table": "embeddings_m"})
+    with pytest.raises(UsageError, match="1 of the 25 samples .* given up since"):
+        fit_model.fn(labelled.uri, "first", HALF)
+    assert wanted_snapshot(labelled, HALF).name == "snapshot-1"
     second = sides_of(snapshot(labelled, "second"))
     assert second.items() == sides_of(first).items() - {("late", sides_of(first)["late"])}
+    assert "no label has changed" in wanted_snapshot(labelled, HALF).why
 
 
 def refused(root: Root, why: str, **how: Any) -> None:
