@@ -26,8 +26,8 @@ def numbers(pool: Pool, column: str, categories: Sequence[str] = ()) -> Values:
 
     Args:
         pool: n samples.
-        column: a numeric column of samples; a key of their metadata, with or without `metadata.` before it; `random`;
-            or one of SCORES with `predictions.` before it.
+        column: a numeric column of samples; a key of their metadata, with or without `metadata.` before it, with dots
+            into what is nested; `random`; or one of SCORES with `predictions.` before it.
         categories: classes of which objects are counted, all without; of predictions.object_count only.
 
     Raises:
@@ -57,8 +57,8 @@ def kinds(pool: Pool, column: str) -> tuple[list[Counter[str]], list[Counter[str
 
     Args:
         pool: n samples, and m that were chosen before.
-        column: a column of samples or a key of their metadata; `predictions.class`, for each object that a model
-            predicts; or `labels.class`, for the labels of what was chosen and the predictions for the pool.
+        column: a column of samples or a key of their metadata, as above; `predictions.class`, for each object that a
+            model predicts; or `labels.class`, for the labels of what was chosen and the predictions for the pool.
 
     Raises:
         UsageError: there is no such column.
@@ -135,7 +135,16 @@ def _kinds_of(text: str | None) -> Counter[str]:
 
 def _under_key(rows: pa.Table, key: str) -> list[Any]:
     key = key.removeprefix(METADATA)
-    return [json.loads(text or "{}").get(key) for text in rows["metadata"].to_pylist()]
+    return [_held(json.loads(text or "{}"), key) for text in rows["metadata"].to_pylist()]
+
+
+def _held(stated: Any, key: str) -> Any:
+    """What stands under a key; if no key has that name, dots lead into what is nested. None if there is nothing."""
+    if key in stated:
+        return stated[key]
+    for part in key.split("."):
+        stated = stated.get(part) if isinstance(stated, dict) else None
+    return stated
 
 
 def _number(value: Any) -> float:

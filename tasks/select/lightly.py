@@ -23,7 +23,8 @@ def from_lightly(config: Any) -> Stated:
 
     Args:
         config: with `strategies` and `n_samples` or `proportion_samples`; or what has it under `selection_config`.
-            Names may be written in camel case, as Lightly's API has them.
+            Names may be written in camel case, as Lightly's API has them. What a similarity is to is looked for here,
+            by its tag: the `dataset_id` beside it is left out.
 
     Raises:
         UsageError: it is no such configuration, or something in it has no counterpart.
@@ -57,12 +58,12 @@ def _strategy(entry: Any) -> Stated:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(part), dict) for part in ("input", "strategy")):
         raise UsageError("A strategy of the Lightly configuration needs an `input` and a `strategy`.")
     _refuse_others(entry, {"input", "strategy"}, "a strategy")
-    told, asked = entry["input"], dict(entry["strategy"])
+    told, asked = (_without_nulls(entry[part]) for part in ("input", "strategy"))
     kind = str(asked.pop("type", None))
     made = _STRATEGIES.get((str(told.get("type")), kind))
     if made is None:
         raise _refusal(f"strategy {kind} for input {told.get('type')}")
-    known = {"type", *_INPUTS[told["type"]]}
+    known = {"type", *_INPUTS[told["type"]], *(("dataset_id", "tag_name") if kind == "SIMILARITY" else ())}
     _refuse_others(told, known, f"input {told['type']}")
     found: Stated = made(told, asked)
     return found
@@ -89,6 +90,8 @@ def _similarity(told: Stated, asked: Stated) -> Stated:
 def _weights(told: Stated, asked: Stated) -> Stated:
     names = {"stopping_condition_max_sum": "max_sum", "target_range": "target_range"}
     renamed = _renamed(asked, names)
+    if set(renamed) - {"strength"}:
+        _refuse_scale(told, "a target_range or max_sum")
     if told["type"] == "RANDOM" and not set(renamed) - {"strength"}:
         return {"random": {**({"seed": told["random_seed"]} if "random_seed" in told else {}), **renamed}}
     return {"weights": {**_column(told), **renamed}}
@@ -99,8 +102,7 @@ def _threshold(told: Stated, asked: Stated) -> Stated:
     if operation not in _OPERATIONS or "threshold" not in asked:
         raise _refusal(f"THRESHOLD with operation {operation}")
     _refuse_others(asked, {"threshold", "operation"}, "THRESHOLD")
-    if told.get("key") in METADATA:
-        raise _refusal(f"a THRESHOLD of {told['key']}, which is on another scale here")
+    _refuse_scale(told, "a THRESHOLD")
     return {"threshold": {**_column(told), operation.lower(): asked["threshold"]}}
 
 
@@ -138,7 +140,7 @@ def _column(told: Stated) -> Stated:
 
 _OPERATIONS = ("SMALLER", "SMALLER_EQUAL", "BIGGER", "BIGGER_EQUAL")
 _INPUTS = {
-    "EMBEDDINGS": {"dataset_id", "tag_name"},
+    "EMBEDDINGS": set(),
     "SCORES": {"task", "score"},
     "METADATA": {"key"},
     "PREDICTIONS": {"task", "name", "categories"},
@@ -156,7 +158,7 @@ _STRATEGIES = {
 
 def _renamed(asked: Stated, names: dict[str, str]) -> Stated:
     _refuse_others(asked, {*names, "strength"}, "a strategy")
-    return {names.get(name, name): value for name, value in asked.items() if value is not None}
+    return {names.get(name, name): value for name, value in asked.items()}
 
 
 def _refuse_others(stated: Stated, known: set[str], where: str) -> None:
@@ -165,8 +167,17 @@ def _refuse_others(stated: Stated, known: set[str], where: str) -> None:
         raise _refusal(f"{', '.join(others)} of {where}")
 
 
+def _refuse_scale(told: Stated, what: str) -> None:
+    if told.get("key") in METADATA:
+        raise _refusal(f"{what} of {told['key']}, which is on another scale here")
+
+
 def _refusal(what: str) -> UsageError:
     return UsageError(f"The Lightly configuration asks for what has no counterpart here: {what}.")
+
+
+def _without_nulls(stated: Stated) -> Stated:
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def _has_task(entry: Any) -> bool:

@@ -13,8 +13,8 @@ class Threshold(StrictModel):
     """Keeps samples whose number meets every bound that is given; a sample without a number is left out."""
 
     column: str = Field(
-        description="A numeric column of samples, as sharpness, a key of their metadata, as temperature, a figure of "
-        "predictions, as predictions.margin, or random (0 to 1)."
+        description="A numeric column of samples, as sharpness, a key of their metadata, as weather.temperature, a "
+        "figure of predictions, as predictions.margin, or random (0 to 1)."
     )
     categories: list[str] = Field(default=[], description="Classes that predictions.object_count counts; all without.")
     at_least: float | None = Field(default=None, description="Smallest value, in the unit of the column.")

@@ -57,6 +57,12 @@ RANGE = {"min_sum": 3, "max_sum": 5}
             {"type": "WEIGHTS", "strength": 2},
             {"random": {"seed": 7, "strength": 2}},
         ),
+        ({"type": "RANDOM", "random_seed": None}, {"type": "WEIGHTS", "target_range": None}, {"random": {}}),
+        (
+            {**COUNT, "categories": None},
+            {"type": "WEIGHTS", "strength": None},
+            {"weights": {"column": "predictions.object_count", "categories": []}},
+        ),
         (
             {"type": "RANDOM"},
             {"type": "THRESHOLD", "threshold": 0.5, "operation": "SMALLER"},
@@ -135,6 +141,18 @@ def _entry(told: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
             ),
             "another scale",
         ),
+        (
+            _entry({"type": "METADATA", "key": "lightly.luminance"}, {"type": "WEIGHTS", "target_range": RANGE}),
+            "target_range or max_sum of lightly.luminance, which is on another scale",
+        ),
+        (
+            _entry(
+                {"type": "METADATA", "key": "lightly.sharpness"},
+                {"type": "WEIGHTS", "stopping_condition_max_sum": 900},
+            ),
+            "another scale",
+        ),
+        (_entry({**EMBEDDINGS, "dataset_id": "5f"}, {"type": "DIVERSITY"}), "dataset_id of input EMBEDDINGS"),
         (_entry(EMBEDDINGS, {"type": "DIVERSITY", "novelty": 1}), "novelty"),
     ],
 )

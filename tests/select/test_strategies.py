@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.select import coverage, diversity
+from tasks.select.columns import kinds, numbers
 from tasks.select.diversity import spread
 from tasks.select.order import Chosen, ordered
 from tasks.select.pool import Pick, Pool
@@ -144,6 +145,13 @@ def test_threshold__of_a_key_of_the_metadata(column: str) -> None:
     said = ['{"heat": 3}', '{"heat": "7.5"}', '{"heat": "mild"}', '{"heat": null}', None, '{"heat": 20}']
     pool = pool_of(unit(6, 4, 0), metadata=said)
     assert Threshold(column=column, at_least=3, at_most=7.5).keep(pool).tolist() == [True, True] + [False] * 4
+
+
+def test_columns__dots_lead_into_metadata_unless_a_key_has_that_name() -> None:
+    said = ['{"weather": {"heat": 3, "sky": "grey"}}', '{"weather.heat": 7, "weather": {"heat": 1}}', '{"weather": 9}']
+    pool = pool_of(unit(3, 4, 0), metadata=said)
+    assert numbers(pool, "weather.heat") == pytest.approx([3, 7, np.nan], nan_ok=True)
+    assert kinds(pool, "metadata.weather.sky")[0] == [{"grey": 1}, {}, {}]
 
 
 @pytest.mark.parametrize("column", ["sample_id", "nothing"])
