@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as types
+from numpy.typing import NDArray
 
 from tasks.labels.values import Value, as_value, classes, shapes
 from tasks.select.greedy import Values
@@ -16,6 +17,9 @@ from tasks.select.random_draw import chance_of
 from tasks.store.errors import UsageError
 
 PREDICTIONS, LABELS, METADATA, RANDOM = "predictions.", "labels.", "metadata.", "random"
+
+WEAK = "findings.weak_slice"
+"""How far the model is behind on the weakest slice that a sample is of, as its prediction and columns tell: 0 to 1."""
 
 REPEATED = 0.25
 """What a further object of a class counts in object_frequency; the first one counts 1."""
@@ -27,7 +31,7 @@ def numbers(pool: Pool, column: str, categories: Sequence[str] = ()) -> Values:
     Args:
         pool: n samples.
         column: a numeric column of samples; a key of their metadata, with or without `metadata.` before it, with dots
-            into what is nested; `random`; or one of SCORES with `predictions.` before it.
+            into what is nested; `random`; WEAK; or one of SCORES with `predictions.` before it.
         categories: classes of which objects are counted, all without; of predictions.object_count only.
 
     Raises:
@@ -35,6 +39,8 @@ def numbers(pool: Pool, column: str, categories: Sequence[str] = ()) -> Values:
     """
     if column == RANDOM:
         return chance_of(pool.ids, 0)
+    if column == WEAK:
+        return _weakness(pool)
     if column.startswith(PREDICTIONS):
         return _scores(pool, column.removeprefix(PREDICTIONS), set(categories))
     numeric = [
@@ -82,7 +88,28 @@ def kinds(pool: Pool, column: str) -> tuple[list[Counter[str]], list[Counter[str
 
 def needs_predictions(column: str) -> bool:
     """Whether a model's predictions have to be read for a column."""
-    return column.startswith((PREDICTIONS, LABELS))
+    return column.startswith((PREDICTIONS, LABELS)) or column == WEAK
+
+
+def _weakness(pool: Pool) -> Values:
+    found = np.zeros(len(pool))
+    for weak in pool.weak:
+        members = np.ones(len(pool), bool)
+        for asked in weak["asked"]:
+            members &= _meets(pool, asked)
+        found[members] = np.maximum(found[members], weak["behind"])
+    return found
+
+
+def _meets(pool: Pool, asked: Mapping[str, Any]) -> NDArray[np.bool_]:
+    if "class" in asked:
+        return np.array([asked["class"] in one for one in _predicted_kinds(pool.columns)], bool)
+    column = asked["column"]
+    known = column in pool.columns.column_names
+    stated = pool.columns[column].to_pylist() if known else _under_key(pool.columns, column)
+    if "value" in asked:
+        return np.array([one is not None and str(one) == asked["value"] for one in stated], bool)
+    return np.array([asked["from"] <= number <= asked["to"] for number in map(_number, stated)], bool)
 
 
 def _scores(pool: Pool, score: str, categories: set[str]) -> Values:

@@ -1,5 +1,6 @@
 """The pool: samples that are kept after all comparing, and neither labelled nor queued; and what is chosen already."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,6 +45,8 @@ class Pool:
         before: the columns of these, in their order, their newest `label` with its `ontology`, and the `group` of each
             as set_aside.py finds it (see tasks/labels/group.py).
         queries: (q, d) float32, unit rows, of each query that was asked for.
+        weak: slices that the model is significantly worse at: `behind`, by how much, and `asked`, as evaluation says
+            who is of them.
         budget: picks that are asked for.
     """
 
@@ -52,6 +55,7 @@ class Pool:
     chosen: Vectors
     before: pa.Table = field(default_factory=lambda: pa.table({"sample_id": pa.array([], pa.string())}))
     queries: Mapping[Query, Vectors] = field(default_factory=dict)
+    weak: Sequence[Mapping[str, Any]] = ()
     budget: int = 0
 
     @property
@@ -89,7 +93,15 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
     before = connection.sql(_BEFORE, params=[wants.model, model]).to_arrow_table()
     queries = {query: _vectors(root, table, _ids_of(connection, query)) for query in wants.queries}
     vectors, chosen = (_vectors(root, table, part["sample_id"].to_pylist()) for part in (columns, before))
-    return Pool(columns, vectors, chosen, before, queries)
+    weak = connection.sql(_WEAK, params=[wants.model]).fetchall()
+    return Pool(
+        columns,
+        vectors,
+        chosen,
+        before,
+        queries,
+        [{"behind": behind, "asked": json.loads(asked)} for behind, asked in weak],
+    )
 
 
 def pool_size(root: Root, model: str) -> int:
@@ -128,6 +140,12 @@ _BEFORE = f"""
     WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)
       AND k.sample_id IN (SELECT sample_id FROM selections UNION SELECT sample_id FROM labels)
     ORDER BY k.sample_id"""
+
+_WEAK = """
+    SELECT score, suggestion->'$.asked' FROM findings
+    WHERE kind = 'weak_slice' AND status = 'open' AND suggestion->>'$.model' = ?
+      AND json_array_length(suggestion->'$.asked') > 0
+    ORDER BY finding_id"""
 
 _QUERIES = {
     "tag": "SELECT DISTINCT sample_id FROM tags WHERE list_contains(?, tag) ORDER BY sample_id",

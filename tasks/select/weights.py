@@ -37,7 +37,8 @@ class Weights(StrictModel):
 
     column: str = Field(
         description="predictions.margin (or least_confidence, entropy, object_count, object_frequency, "
-        "objectness_least_confidence), a numeric column of samples, a key of their metadata, or random."
+        "objectness_least_confidence), findings.weak_slice (how far the model is behind on slices that a sample is of, "
+        "0 to 1), a numeric column of samples, a key of their metadata, or random."
     )
     categories: list[str] = Field(default=[], description="Classes that predictions.object_count counts; all without.")
     strength: Strength = 1.0

@@ -17,7 +17,7 @@ from tasks.store import choices, tables
 from tasks.store.errors import UsageError
 from tasks.store.log import STAGES, Event, read_log, record
 from tasks.store.root import Root
-from tasks.store.schema import ANNOTATIONS, PREDICTIONS, SAMPLES, embeddings
+from tasks.store.schema import ANNOTATIONS, FINDINGS, PREDICTIONS, SAMPLES, embeddings
 
 TABLE = embeddings("made", 4)
 IDS = [f"s-{number}" for number in range(8)]
@@ -63,10 +63,15 @@ UNSURE = SelectSettings.model_validate({"budget": 2, "strategies": [{"weights": 
 def test_read_pool__has_predictions_labels_and_named_samples(root: Root, predict: Callable[[str], None]) -> None:
     predict("m-1")
     put_tag(root, "odd", ["s-1", "s-3"])
+    asked = [{"class": "cat"}]
+    weak = [as_text({"slice": "class=cat", "model": model, "asked": asked}) for model in ("m-1", "m-0")]
+    insert(root, FINDINGS, finding_id=["1", "2"], kind=["weak_slice"] * 2, score=[0.25, 0.5], status=["open"] * 2,
+           suggestion=weak)  # fmt: skip
     queries = (("tag", "odd"), ("selection", "none"), ("samples", "s-0", "s-9"))
     pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries))
     assert pool.ids == IDS[1:]
     assert pool.columns["margin"].to_pylist() == pytest.approx([0.1 * place for place in range(1, 8)])
+    assert pool.weak == [{"behind": 0.25, "asked": asked}]
     assert pool.before["label"].to_pylist() == ['{"class":"cat"}']
     assert (len(pool.before), len(pool.chosen)) == (1, 1)
     assert [len(pool.queries[query]) for query in queries] == [2, 0, 1]

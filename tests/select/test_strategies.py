@@ -1,11 +1,14 @@
 """Strategies against brute force and against what they promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.labels.values import as_text
 from tasks.select import coverage, diversity
 from tasks.select.columns import kinds, numbers
 from tasks.select.diversity import spread
@@ -168,3 +171,18 @@ def test_tags__any_and_none() -> None:
     assert Tags(any=["a", "b"]).keep(tagged).tolist() == [True, True, False]
     assert Tags(none=["b"]).keep(tagged).tolist() == [True, False, True]
     assert Tags(any=["a"], none=["b"]).keep(tagged).tolist() == [True, False, False]
+
+
+def test_weights__what_the_model_is_weak_at_comes_first() -> None:
+    said = [{"class": name} for name in ("cat", "dog", "cat", "cat")]
+    pool = replace(
+        pool_of(unit(4, 8, 0), prediction=[as_text(one) for one in said], brightness=[0.1, 0.1, 0.9, None]),
+        weak=[
+            {"behind": 0.2, "asked": [{"class": "cat"}]},
+            {"behind": 0.6, "asked": [{"class": "cat"}, {"column": "brightness", "from": 0.0, "to": 0.3}]},
+            {"behind": 0.9, "asked": [{"column": "site", "value": "north"}]},
+        ],
+    )
+    assert numbers(pool, "findings.weak_slice").tolist() == [0.6, 0.0, 0.2, 0.2]
+    ranked = picked(pool, 4, {"weights": {"column": "findings.weak_slice"}}).ids
+    assert (ranked[0], ranked[-1]) == ("0000", "0001")

@@ -72,7 +72,9 @@ def weak_slices(slices: Sequence[Judged], version: str, ontology: str) -> list[d
             "score": one.rest - one.value,
             "reason": f"the model {version} is right about {one.value:.0%} of {one.n} samples with {one.name}, and "
             f"about {one.rest:.0%} of the others",
-            "suggestion": as_text({"slice": one.name, "model": version, "ontology": ontology}),
+            "suggestion": as_text(
+                {"slice": one.name, "model": version, "ontology": ontology, "asked": list(one.asked)}
+            ),
         }
         for one in worse
     ]

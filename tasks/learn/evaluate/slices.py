@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.learn.evaluate.answers import Codes, Floats, Marks
 from tasks.learn.evaluate.settings import EvaluateSettings
+from tasks.learn.evaluate.traits import CLUSTER, Trait
+
+Asked = tuple[dict[str, Any], ...]
+"""What a sample without a label has to meet to be of a slice: {class}, {column, value} or {column, from, to} each."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Slice:
         name: as sensor_id=cam-3.
         members: (n,) which they are.
         is_class: whether it is a class that they have in common.
+        asked: how other samples are known to be of it; empty where nothing tells.
         parts: the slices that it is the crossing of, if it is one.
     """
 
     name: str
     members: Marks
     is_class: bool = False
+    asked: Asked = ()
     parts: tuple["Slice", ...] = ()
 
 
@@ -39,6 +45,7 @@ class Judged:
         p: chance of being so much worse where the slice means nothing.
         p_corrected: the same, corrected for the number of slices.
         worse: whether it is significantly worse.
+        asked: how other samples are known to be of it; empty where nothing tells.
     """
 
     name: str
@@ -48,24 +55,35 @@ class Judged:
     p: float
     p_corrected: float
     worse: bool
+    asked: Asked
 
 
-def slices_of(
-    classes: Sequence[str], present: Marks, traits: Mapping[str, NDArray[np.object_]], least: int
-) -> list[Slice]:
+def slices_of(classes: Sequence[str], present: Marks, traits: Mapping[str, Trait], least: int) -> list[Slice]:
     """A slice for each class and each value of a trait that enough samples, and not nearly all, have.
 
     Args:
         classes: k names.
         present: (n, k) which classes a sample has.
-        traits: (n,) each; None where it says nothing of a sample.
+        traits: of n samples each.
         least: samples of a slice, and outside of it.
     """
-    every = [Slice(f"class={name}", present[:, code], is_class=True) for code, name in enumerate(classes)]
-    for trait, values in traits.items():
-        known = sorted({value for value in values if value is not None})
-        every += [Slice(f"{trait}={value}", values == value) for value in known]
+    every = [
+        Slice(f"class={name}", present[:, code], is_class=True, asked=({"class": name},))
+        for code, name in enumerate(classes)
+    ]
+    for column, trait in traits.items():
+        known = sorted({text for text in trait.texts if text is not None})
+        every += [Slice(f"{column}={text}", trait.texts == text, asked=_asked(column, text, trait)) for text in known]
     return [one for one in every if least <= one.members.sum() <= len(present) - least]
+
+
+def _asked(column: str, text: str, trait: Trait) -> Asked:
+    if column == CLUSTER:
+        return ()
+    if text in trait.ranges:
+        least, greatest = trait.ranges[text]
+        return ({"column": column, "from": least, "to": greatest},)
+    return ({"column": column, "value": text},)
 
 
 def crossed(slices: Sequence[Slice], least: int) -> Iterator[Slice]:
@@ -76,7 +94,8 @@ def crossed(slices: Sequence[Slice], least: int) -> Iterator[Slice]:
         for other in others:
             both = one.members & other.members
             if least <= both.sum() < min(one.members.sum(), other.members.sum()):
-                yield Slice(f"{one.name} & {other.name}", both, parts=(one, other))
+                asked = (*one.asked, *other.asked) if other.asked else ()
+                yield Slice(f"{one.name} & {other.name}", both, asked=asked, parts=(one, other))
 
 
 def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, settings: EvaluateSettings) -> list[Judged]:
@@ -110,6 +129,7 @@ def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, setting
             chance,
             float(after),
             bool(after < 1 - settings.confidence),
+            one.asked,
         )
         for one, chance, after in zip(every, chances, corrected, strict=True)
     ]

@@ -1,7 +1,8 @@
 """What samples have in common besides their class: camera, quality, metadata, and what they look like."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tasks.store import choices, tables, views
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
-Trait = NDArray[np.object_]
+Texts = NDArray[np.object_]
 
 QUALITY = ("brightness", "sharpness", "contrast")
 QUARTERS = ("lowest", "low", "high", "highest")
@@ -21,13 +22,29 @@ QUARTERS = ("lowest", "low", "high", "highest")
 MANY = 12
 """Different numbers, above which they are told apart by quarters."""
 
+CLUSTER = "cluster"
+
+
+@dataclass(frozen=True)
+class Trait:
+    """What samples have of one kind.
+
+    Attributes:
+        texts: (n,), None where nothing is known.
+        ranges: of the texts that stand for a range of numbers, the least and the greatest.
+    """
+
+    texts: Texts
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
 _COLUMNS = """
     SELECT s.* EXCLUDE (thumbnail, phash, ringhash) FROM wanted w LEFT JOIN samples s ON s.sample_id = w.sample_id
     ORDER BY w.place"""
 
 
 def traits_of(root: Root, samples: Sequence[str], named: Sequence[str]) -> dict[str, Trait]:
-    """Traits of samples, in their order: (n,) text each, None where nothing is known.
+    """Traits of samples, in their order.
 
     Args:
         root: where they are.
@@ -42,18 +59,19 @@ def traits_of(root: Root, samples: Sequence[str], named: Sequence[str]) -> dict[
     found = {name: by_quarter(columns[name].to_pylist()) for name in QUALITY}
     for name in ("sensor_id", *named):
         found[name] = _named(columns, name)
-    return found | {"cluster": _clusters(root, samples)}
+    return found | {CLUSTER: Trait(_clusters(root, samples))}
 
 
 def by_quarter(values: Sequence[float | None]) -> Trait:
     """Which quarter each number lies in; none where all are the same."""
     numbers = np.array([np.nan if value is None else value for value in values], np.float64)
     known = ~np.isnan(numbers)
-    quarters: Trait = np.full(len(numbers), None, object)
+    quarters: Texts = np.full(len(numbers), None, object)
     if known.any() and np.ptp(numbers[known]) > 0:
         edges = np.quantile(numbers[known], [0.25, 0.5, 0.75])
         quarters[known] = np.array(QUARTERS, object)[np.searchsorted(edges, numbers[known], side="left")]
-    return quarters
+    of = {name: numbers[quarters == name] for name in QUARTERS}
+    return Trait(quarters, {name: (float(some.min()), float(some.max())) for name, some in of.items() if len(some)})
 
 
 def _named(columns: pa.Table, name: str) -> Trait:
@@ -64,12 +82,12 @@ def _named(columns: pa.Table, name: str) -> Trait:
         if all(value is None for value in values):
             raise UsageError(f"learn.evaluate.slices: no sample for testing has a column or metadata key {name!r}.")
     texts = _as_text(values)
-    many = len(set(texts) - {None}) > MANY
-    return by_quarter(values) if many and all(isinstance(value, int | float | None) for value in values) else texts
+    numeric = all(isinstance(value, int | float | None) for value in values)
+    return by_quarter(values) if numeric and len(set(texts) - {None}) > MANY else Trait(texts)
 
 
-def _as_text(values: Sequence[Any]) -> Trait:
-    text: Trait = np.full(len(values), None, object)
+def _as_text(values: Sequence[Any]) -> Texts:
+    text: Texts = np.full(len(values), None, object)
     text[:] = [None if value is None else _in_words(value) for value in values]
     return text
 
@@ -79,9 +97,9 @@ def _in_words(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
-def _clusters(root: Root, samples: Sequence[str]) -> Trait:
+def _clusters(root: Root, samples: Sequence[str]) -> Texts:
     """What looks alike, by k-means on the stored vectors; cluster 1 is the largest."""
-    named: Trait = np.full(len(samples), None, object)
+    named: Texts = np.full(len(samples), None, object)
     model: Any = choices.recall(root, CHOICE)
     dataset = tables.open_table(root, model["table"]) if model else None
     if dataset is None:

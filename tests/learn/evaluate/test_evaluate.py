@@ -88,6 +88,10 @@ def test_evaluate_model__a_weak_slice_is_named(root: Root) -> None:
     assert not {"sensor_id=cam-1", "sensor_id=cam-2", "class=dress", "class=pants"} & set(worse)
     named = [one["reason"] for one in findings(scene, staged) if one["kind"] == "weak_slice"]
     assert any("class=skirt & brightness=lowest" in reason for reason in named)
+    told = [json.loads(one["suggestion"]) for one in findings(scene, staged) if one["kind"] == "weak_slice"]
+    (dark,) = [one["asked"] for one in told if one["slice"] == "class=skirt & brightness=lowest"]
+    assert dark[0] == {"class": "skirt"}
+    assert (dark[1]["column"], dark[1]["from"] < dark[1]["to"] < 0.5) == ("brightness", True)
     advice = {(one["what"], one["about"]) for one in found["advice"]}
     assert ("slice", "class=skirt & brightness=lowest") in advice
     assert ("check_labels", "skirt / pants") in advice
@@ -107,8 +111,8 @@ def test_traits_of__lists_and_objects_of_metadata_are_told_apart_and_many_number
     metadata = [{"lights": lights[number % 4], "speed": number} for number in range(40)]
     take_in(bench, names, [{"metadata": json.dumps(one)} for one in metadata])
     traits = traits_of(root, names, ["lights", "speed"])
-    assert Counter(traits["lights"].tolist()) == {'["front", {"a": 2, "b": 1}]': 20, "[]": 10, None: 10}
-    assert Counter(traits["speed"].tolist()) == dict.fromkeys(QUARTERS, 10)
+    assert Counter(traits["lights"].texts.tolist()) == {'["front", {"a": 2, "b": 1}]': 20, "[]": 10, None: 10}
+    assert Counter(traits["speed"].texts.tolist()) == dict.fromkeys(QUARTERS, 10)
 
 
 def test_gate__a_challenger_that_learned_shuffled_labels_is_refused_and_told_why(root: Root) -> None:

@@ -6,7 +6,7 @@ from scipy.stats import fisher_exact
 
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.slices import Slice, judged_slices, slices_of, worse_by_chance
-from tasks.learn.evaluate.traits import alike, by_quarter
+from tasks.learn.evaluate.traits import Trait, alike, by_quarter
 
 SETTINGS = EvaluateSettings()
 
@@ -36,7 +36,8 @@ def test_judged_slices__chance_alone_makes_no_slice_weak() -> None:
     chance = np.random.default_rng(0)
     named = 0
     for _ in range(60):
-        traits = {f"trait-{number}": chance.integers(0, 3, 150).astype(str).astype(object) for number in range(8)}
+        drawn = chance.integers(0, 3, (8, 150)).astype(str).astype(object)
+        traits = {f"trait-{number}": Trait(texts) for number, texts in enumerate(drawn)}
         present = np.eye(3, dtype=bool)[chance.integers(0, 3, 150)]
         slices = slices_of(("a", "b", "c"), present, traits, SETTINGS.min_slice)
         right = (chance.random(150) < 0.8).astype(float)
@@ -61,13 +62,15 @@ def test_judged_slices__a_crossing_is_told_only_where_it_is_worse_than_its_parts
 def test_slices_of__values_of_too_few_samples_or_of_all_are_no_slice() -> None:
     present = np.ones((40, 1), bool)
     camera = np.array(["cam-1"] * 20 + ["cam-2"] * 5 + [None] * 15, object)
-    assert [one.name for one in slices_of(("a",), present, {"sensor_id": camera}, 8)] == ["sensor_id=cam-1"]
+    assert [one.name for one in slices_of(("a",), present, {"sensor_id": Trait(camera)}, 8)] == ["sensor_id=cam-1"]
 
 
 def test_by_quarter__quarters_are_of_equal_size_and_what_is_the_same_everywhere_is_none() -> None:
-    found = by_quarter([*map(float, range(40)), None])
+    quarters = by_quarter([*map(float, range(40)), None])
+    found = quarters.texts
     assert [list(found).count(name) for name in ("lowest", "low", "high", "highest", None)] == [10, 10, 10, 10, 1]
-    assert by_quarter([0.5, 0.5, None]).tolist() == [None] * 3
+    assert quarters.ranges["low"] == (10, 19)
+    assert by_quarter([0.5, 0.5, None]).texts.tolist() == [None] * 3
 
 
 def test_alike__clusters_by_size_and_the_same_again() -> None:
