@@ -38,6 +38,8 @@ class Coverage(StrictModel):
 class Covering:
     """Coverage by unit rows: the gain of each candidate is the share of the weighted pool that it newly covers.
 
+    Where some samples stand for all, none of them counts itself: it would be ahead of those that were not drawn.
+
     Args:
         vectors: (n, d) float32 candidates, unit rows; the pool to be covered at the same time.
         chosen: (m, d) float32, unit rows that cover already.
@@ -51,7 +53,8 @@ class Covering:
     def __init__(
         self, vectors: Vectors, chosen: Vectors, radius: float = 1.0, weights: NDArray[np.float32] | None = None
     ) -> None:
-        drawn = _reference(len(vectors))
+        drawn = reference_of(len(vectors))
+        self.own = None if drawn is None else own_columns(len(vectors), drawn)
         reference = vectors if drawn is None else vectors[drawn]
         weights = np.ones(len(vectors), np.float32) if weights is None else weights
         self.weights = weights if drawn is None else weights[drawn]
@@ -67,6 +70,8 @@ class Covering:
         gains = np.zeros(len(rows))
         for start in range(0, len(rows), 1024):
             part = self.kernel.rows(rows[start : start + 1024]) - self.covered
+            if self.own is not None:
+                blank(part, self.own[rows[start : start + 1024]], 0)
             gains[start : start + 1024] = np.maximum(part, 0, out=part) @ self.weights
         return np.maximum(gains, 1e-12)
 
@@ -114,11 +119,26 @@ def _similarity(left: Vectors, right: Vectors, radius: float) -> Vectors:
     return similarity
 
 
-def _reference(size: int) -> NDArray[np.int64] | None:
+def reference_of(size: int) -> NDArray[np.int64] | None:
     """Which samples stand for all; None for all of them."""
     if size <= 2 * REFERENCE:
         return None
     return np.sort(np.random.default_rng(0).choice(size, REFERENCE, replace=False))
+
+
+def own_columns(size: int, drawn: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """(size,) column of each sample among those that stand for all; -1 where it is none of them."""
+    if drawn is None:
+        return np.arange(size)
+    own = np.full(size, -1)
+    own[drawn] = np.arange(len(drawn))
+    return own
+
+
+def blank(matrix: Vectors, columns: NDArray[np.int64], value: float) -> None:
+    """Put a value where each row meets its column, if it has one."""
+    rows = np.flatnonzero(columns >= 0)
+    matrix[rows, columns[rows]] = value
 
 
 def _covered_by(chosen: Vectors, reference: Vectors, radius: float) -> Vectors:

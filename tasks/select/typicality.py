@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from tasks.select.coverage import REFERENCE
+from tasks.select.coverage import blank, own_columns, reference_of
 from tasks.select.greedy import Term, Values
 from tasks.select.objectives import Fixed
 from tasks.select.pool import Pool, Vectors
@@ -33,15 +33,14 @@ class Typicality(StrictModel):
 
 def typicality_of(vectors: Vectors, neighbours: int) -> Values:
     """(n,) typicality of unit rows, among themselves; of many, among a seeded draw of them."""
-    several = vectors
-    if len(vectors) > 2 * REFERENCE:
-        drawn = np.random.default_rng(0).choice(len(vectors), REFERENCE, replace=False)
-        several = vectors[np.sort(drawn)]
+    drawn = reference_of(len(vectors))
+    several, own = vectors if drawn is None else vectors[drawn], own_columns(len(vectors), drawn)
     most = min(neighbours, len(several) - 1)
     found = np.ones(len(vectors))
     for start in range(0, len(vectors) if most > 0 else 0, ROWS):
         cosines = vectors[start : start + ROWS] @ several.T
-        nearest = -np.partition(-cosines, most, axis=1)[:, : most + 1]
-        distances = np.sort(np.sqrt(np.maximum(0.0, 2 - 2 * nearest.astype(np.float64))), axis=1)
-        found[start : start + ROWS] = 1 / (1 + distances[:, 1:].mean(axis=1))
+        blank(cosines, own[start : start + ROWS], -np.inf)
+        nearest = -np.partition(-cosines, most - 1, axis=1)[:, :most]
+        distances = np.sqrt(np.maximum(0.0, 2 - 2 * nearest.astype(np.float64)))
+        found[start : start + ROWS] = 1 / (1 + distances.mean(axis=1))
     return found

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from tasks.labels.values import as_text
 from tasks.select import coverage, diversity
 from tasks.select.columns import kinds, numbers
+from tasks.select.coverage import reference_of
 from tasks.select.diversity import spread
 from tasks.select.order import Chosen, ordered
 from tasks.select.pool import Pick, Pool
 from tasks.select.settings import SelectSettings
 from tasks.select.tagged import Tags
 from tasks.select.threshold import Threshold
+from tasks.select.typicality import typicality_of
 from tasks.store.errors import UsageError
 
 
@@ -95,6 +97,16 @@ def test_cover__a_reference_sample_is_nearly_as_good(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(coverage, "REFERENCE", 1000)
     drawn = covered_share(vectors, vectors[[pick.row for pick in cover(vectors, vectors[:0], 40)]])
     assert drawn > 0.99 * whole
+
+
+def test_reference__who_was_drawn_for_it_is_not_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of directions that are all alike, and half of which are drawn."""
+    monkeypatch.setattr(coverage, "REFERENCE", 1000)
+    vectors = unit(2001, 32, 5, centres=2001)
+    drawn = set(reference_of(2001).tolist())
+    picks = [pick.row for pick in cover(vectors, vectors[:0], 100)]
+    typical = np.argsort(-typicality_of(vectors, 5))[:200].tolist()
+    assert max(np.mean([row in drawn for row in rows]) for rows in (picks, typical)) < 0.7
 
 
 def farthest_first(vectors: np.ndarray, chosen: np.ndarray, budget: int) -> list[float]:
