@@ -24,6 +24,12 @@ WEAK = "findings.weak_slice"
 REPEATED = 0.25
 """What a further object of a class counts in object_frequency; the first one counts 1."""
 
+LIKELY = 0.5
+"""Probability from which a class counts as predicted. Of classes that exclude each other the likeliest always does."""
+
+ROUNDING = 0.05
+"""Probabilities of classes that exclude each other sum to 1, give or take as much where they were rounded."""
+
 
 def numbers(pool: Pool, column: str, categories: Sequence[str] = ()) -> Values:
     """(n,) numbers of the pool's samples under a column; NaN where there is none.
@@ -155,9 +161,13 @@ def _predicted_kinds(rows: pa.Table, *, labels: bool = False) -> list[Counter[st
 
 def _kinds_of(text: str | None) -> Counter[str]:
     value = as_value(text) if text else {}
-    if value.get("probabilities"):
-        return Counter([max(sorted(value["probabilities"]), key=value["probabilities"].__getitem__)])
-    return Counter(classes(value))
+    shares = value.get("probabilities")
+    if not shares:
+        return Counter(classes(value))
+    there = [name for name, share in shares.items() if share >= LIKELY]
+    if not there and abs(sum(shares.values()) - 1) < ROUNDING:
+        there = [max(sorted(shares), key=shares.__getitem__)]
+    return Counter(there)
 
 
 def _under_key(rows: pa.Table, key: str) -> list[Any]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.labels.values import as_text
+from tasks.select.columns import kinds
 from tasks.select.pool import Pool
 from tasks.store.errors import UsageError
 from tests.select.test_strategies import picked, pool_of, unit
@@ -190,6 +191,13 @@ def test_balance__what_was_chosen_before_counts_by_its_labels() -> None:
     for column, rains in (("labels.class", 1), ("predictions.class", 5)):
         ids = picked(pool, 10, {"balance": {"column": column, "target": {"rain": 0.5, "snow": 0.5}}}).ids
         assert sum(WEATHER[int(name)] == "rain" for name in ids) == pytest.approx(rains, abs=1)
+
+
+def test_balance__of_several_classes_each_that_is_likely_counts() -> None:
+    """A probability of their own each, or shares of one: rounded ones too."""
+    told = [{"a": 0.99, "b": 0.98}, {"a": 0.01, "b": 0.001}, {"a": 0.36, "b": 0.31, "c": 0.32}, {"a": 0.2, "b": 0.8}]
+    pool = pool_of(unit(4, 4, 0), prediction=[shares(**one) for one in told])
+    assert kinds(pool, "predictions.class")[0] == [{"a": 1, "b": 1}, {}, {"a": 1}, {"b": 1}]
 
 
 def test_balance__of_objects_counts_each() -> None:
