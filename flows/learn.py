@@ -11,7 +11,7 @@ from flows.publish import publish_summary
 from flows.run import Run
 from flows.settings import Settings
 from flows.snapshot import freeze
-from tasks.learn.due import champion_to_predict, snapshot_to_train
+from tasks.learn.due import champions_to_predict, snapshot_to_train
 from tasks.learn.evaluate.evaluate import evaluate_model
 from tasks.learn.fit.fit import fit_model
 from tasks.learn.models.pool import predict_pool
@@ -50,8 +50,7 @@ def learn(settings: Settings, name: str | None = None, rejudge: bool = True, tra
             snapshot = snapshot_to_train(root, settings.learn)
             if snapshot:
                 train(run, snapshot)
-        champion = champion_to_predict(root)
-        if champion:
+        for champion in champions_to_predict(root, settings.learn):
             predict(run, champion)
         publish_summary("learn", run.summary, {})
         if run.summary.counts["promoted"]:

@@ -24,7 +24,7 @@ from tasks.learn.due import anything_to_learn, trains_unasked
 from tasks.learn.models.promote import released_models
 from tasks.learn.snapshots.make import wanted_snapshot
 from tasks.report.page import has_report, report_path, write_report
-from tasks.select.pick import wanted_selection
+from tasks.select.pick import Wanted, wanted_selection
 from tasks.store.errors import WinnowError
 from tasks.store.log import STAGES, Batch, read_log
 from tasks.store.root import WAITING, Root, locked, open_root
@@ -160,8 +160,8 @@ def pick(settings: Settings, name: str | None) -> Outcome:
         outcome = Outcome(Plan(0, 0, 0, 0, ()))
         _select(root, settings, outcome, name)
         if not outcome.summaries:
-            held = held_selections(root, settings.gates)
-            outcome.notes.append(f"Nothing selected: {wanted_selection(root, settings.select, name, held).why}.")
+            wanted = _wanted_selection(root, settings, name, settings.gates)
+            outcome.notes.append(f"Nothing selected: {wanted.why}.")
         return _told(root, outcome)
 
 
@@ -235,11 +235,16 @@ def _curate(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = Tr
 
 
 def _select(root: Root, settings: Settings, outcome: Outcome, name: str | None, rejudge: bool = True) -> None:
-    held = held_selections(root, settings.gates if rejudge else None)
-    if wanted_selection(root, settings.select, name, held).name is not None or missing_handoffs(root):
+    wanted = _wanted_selection(root, settings, name, settings.gates if rejudge else None)
+    if wanted.name is not None or missing_handoffs(root):
         from flows.select import select
 
         outcome.summaries.append(_summary(select(settings, name, rejudge, return_state=True)))
+
+
+def _wanted_selection(root: Root, settings: Settings, name: str | None, gates: GateSettings | None) -> Wanted:
+    held = held_selections(root, gates)
+    return wanted_selection(root, settings.select, name, held, settings.learn.ontology)
 
 
 def _label(root: Root, settings: Settings, outcome: Outcome, rejudge: bool = True) -> None:

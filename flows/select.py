@@ -43,14 +43,15 @@ def pick(run: Run, name: str | None) -> None:
     """Pool to selection."""
     held = held_selections(run.opened, run.gates)
     run.summary.held += held
-    wanted = wanted_selection(run.opened, run.settings.select, name, held)
+    asked, learn = run.settings.select, run.settings.learn
+    wanted = wanted_selection(run.opened, asked, name, held, learn.ontology)
     if wanted.name is None:
         run.hint(f"Nothing selected: {wanted.why}.")
         return
     run.summary.batches.append(wanted.name)
     if run.due(wanted.name, "select", "selected"):
         with run.at_work(wanted.name, "select"):
-            staged = pick_samples(run.root, wanted.name, wanted.most, run.settings.select, aside(run.settings.learn))
+            staged = pick_samples(run.root, wanted.name, wanted.most, asked, aside(learn), learn.ontology)
             if run.passes("selected", staged):
                 run.count(commit_selection(run.root, wanted.name, staged))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from tasks.labels.champion import STAGE, champion_of
+from tasks.labels.champion import STAGE, champion_of, models_of
 from tasks.labels.ontology import read_ontology
 from tasks.learn.fit.version import kind_of, version_of
 from tasks.learn.models.pool import anything_to_predict
@@ -32,7 +32,7 @@ def anything_to_learn(root: Root, settings: LearnSettings, held: Collection[str]
         return True
     if trains and (wanted_snapshot(root, settings, None, held).name or snapshot_to_train(root, settings)):
         return True
-    return champion_to_predict(root) is not None
+    return bool(champions_to_predict(root, settings))
 
 
 def trains_unasked(root: Root, settings: LearnSettings) -> bool:
@@ -65,7 +65,9 @@ def snapshot_to_train(root: Root, settings: LearnSettings) -> str | None:
     return None if settled else newest
 
 
-def champion_to_predict(root: Root) -> str | None:
-    """The champion, if some of the pool has no prediction of it yet."""
-    champion = champion_of(read_log(root))
-    return champion.batch_id if champion and anything_to_predict(root, champion.batch_id) else None
+def champions_to_predict(root: Root, settings: LearnSettings) -> list[str]:
+    """The champion of the ontology to learn, of each if none is named; those of which the pool lacks predictions."""
+    log = read_log(root)
+    learned = dict.fromkeys(batch.planned.counts["ontology"] for batch in models_of(log, settings.ontology))
+    champions = [champion.batch_id for ontology in learned if (champion := champion_of(log, ontology))]
+    return [champion for champion in champions if anything_to_predict(root, champion)]

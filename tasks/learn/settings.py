@@ -18,7 +18,9 @@ class LearnSettings(StrictModel):
         description="Whether `winnow run` goes on to learn: a probe, in seconds, or what fit.method or command name.",
     )
     ontology: str | None = Field(
-        default=None, description="Name of the ontology to learn; if the root has labels of only one, that."
+        default=None,
+        description="Name of the ontology to learn, whose champion predicts and serves strategies; if the root has "
+        "labels of only one, that.",
     )
     min_labels: int = Field(default=50, ge=4, description="Labels from which `winnow run` trains a model.")
     test_share: Share = Field(

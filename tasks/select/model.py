@@ -9,14 +9,20 @@ from tasks.store.log import Log
 from tasks.store.root import Root
 
 
-def predicting_model(root: Root, log: Log, settings: SelectSettings) -> str | None:
+def predicting_model(root: Root, log: Log, settings: SelectSettings, ontology: str | None = None) -> str | None:
     """The model of the settings; else the champion; else the only one with predictions. None where none is needed.
+
+    Args:
+        root: where the dataset is.
+        log: of the root.
+        settings: the model, if one is named, and the strategies.
+        ontology: whose champion; without it, whichever was promoted last.
 
     Raises:
         UsageError: a strategy needs predictions, and it is open whose, or there are none.
     """
     needed = any(needs_predictions(column) for column in settings.columns)
-    champion = champion_of(log)
+    champion = champion_of(log, ontology)
     if settings.model is None and (champion is not None or not needed):
         return champion.batch_id if champion is not None else None
     rows = views.connect(root).execute("SELECT DISTINCT model_version FROM predictions ORDER BY 1").fetchall()

@@ -57,7 +57,11 @@ class Wanted:
 
 
 def wanted_selection(
-    root: Root, settings: SelectSettings, name: str | None = None, held: Collection[str] = ()
+    root: Root,
+    settings: SelectSettings,
+    name: str | None = None,
+    held: Collection[str] = (),
+    ontology: str | None = None,
 ) -> Wanted:
     """What select has to do now, without doing anything: it works when the pool, the labels or its settings changed.
 
@@ -66,6 +70,7 @@ def wanted_selection(
         settings: budget and strategies.
         name: of a selection to make in any case; without it, `selection-N` is made when it is due.
         held: selections that wait for a decision: others overtake them.
+        ontology: whose champion serves strategies; without it, whichever was promoted last.
 
     Raises:
         UsageError: the name is no name.
@@ -82,7 +87,7 @@ def wanted_selection(
     if name in log.batches:
         return Wanted(None, 0, f"{name} is made already")
     last = [batch for batch in log.batches.values() if batch.planned.stage == "select"][-1:]
-    if name is None and last and last[0].planned.counts["state"] == _state(root, log, settings):
+    if name is None and last and last[0].planned.counts["state"] == _state(root, log, settings, ontology):
         return Wanted(None, 0, f"the pool has not changed since {last[0].batch_id}")
     room = _room(root, settings)
     if room < 1:
@@ -94,7 +99,14 @@ def wanted_selection(
 
 
 @unit("pick samples")
-def pick_samples(root: str, name: str, most: int, settings: SelectSettings, aside: SetAside = NOTHING) -> Staged:
+def pick_samples(
+    root: str,
+    name: str,
+    most: int,
+    settings: SelectSettings,
+    aside: SetAside = NOTHING,
+    ontology: str | None = None,
+) -> Staged:
     """Stage the picks of a selection.
 
     Args:
@@ -103,18 +115,18 @@ def pick_samples(root: str, name: str, most: int, settings: SelectSettings, asid
         most: picks at most, besides the budget.
         settings: budget and strategies.
         aside: what is set aside for testing: no strategy picks it.
+        ontology: as for `wanted_selection`.
     """
     opened = open_root(root)
     log = read_log(opened)
     judged = _released_picks(opened, log, name)
     if judged is not None:
         return judged
-    planned = Event(
-        name, "planned", "select", "pool", {"state": _state(opened, log, settings)}, _settings_hash(settings)
-    )
+    state = _state(opened, log, settings, ontology)
+    planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
     record(opened, lambda newest: None if name in newest.batches else planned)
     model: Any = choices.recall(opened, MODEL_CHOICE)
-    wants = Wants(predicting_model(opened, log, settings), settings.queries)
+    wants = Wants(predicting_model(opened, log, settings, ontology), settings.queries)
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
@@ -201,12 +213,12 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
     )
 
 
-def _state(root: Root, log: Log, settings: SelectSettings) -> str:
+def _state(root: Root, log: Log, settings: SelectSettings, ontology: str | None) -> str:
     """What a selection rests on: batches, embedded and compared, labels, what its strategies read, its settings."""
     model = choices.recall(root, MODEL_CHOICE) or {}
     tags = tables.open_table(root, "tags") if settings.reads_tags else None
     tagged = tags.count_rows() if tags else 0
-    predicting = predicting_model(root, log, settings) if settings.columns else None
+    predicting = predicting_model(root, log, settings, ontology) if settings.columns else None
     said = [log.visible("embed"), log.visible("compare"), _labels(root), tagged, model.get("name"), settings.dumped()]
     return staging.settings_hash(*said, *([predicting] if predicting else []))
 

@@ -102,6 +102,20 @@ def test_predicting_model__the_champion_comes_first(root: Root, predict: Callabl
     assert predicting_model(root, read_log(root), UNSURE) == "m-2"
 
 
+def test_select__follows_the_champion_of_the_ontology_to_learn(root: Root, predict: Callable[[str], None]) -> None:
+    for model, ontology in (("m-1", "pets"), ("m-2", "weather")):
+        predict(model)
+        for name in ("planned", "committed"):
+            event = Event(model, name, "train", "s", {"ontology": ontology}, "")
+            record(root, lambda _log, event=event: event)
+    assert predicting_model(root, read_log(root), UNSURE, "pets") == "m-1"
+    staged = pick_samples(root.uri, "selection-1", 2, UNSURE, ontology="pets")
+    assert staged.rows_uri != pick_samples(root.uri, "selection-1", 2, UNSURE, ontology="weather").rows_uri
+    commit_selection(root.uri, "selection-1", staged)
+    assert "has not changed" in wanted_selection(root, UNSURE, ontology="pets").why
+    assert wanted_selection(root, UNSURE, ontology="weather").name == "selection-2"
+
+
 def test_select__tells_what_was_asked_reached_and_gave_out(root: Root, predict: Callable[[str], None]) -> None:
     predict("m-1")
     asked = {"weights": {"column": "predictions.margin", "max_sum": 1.4}}

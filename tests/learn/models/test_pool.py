@@ -11,11 +11,14 @@ from flows.settings import Settings
 from tasks.labels.change import apply_ontology
 from tasks.labels.ontology import Ontology
 from tasks.labels.rows import Annotation, annotation_rows
+from tasks.learn.due import champions_to_predict
 from tasks.learn.models import pool, predict
 from tasks.learn.models.file import ModelConfig, save_model
 from tasks.learn.models.pool import anything_to_predict, predict_pool
+from tasks.learn.settings import LearnSettings
 from tasks.store import choices, tables
 from tasks.store.commit import write
+from tasks.store.log import Event, record
 from tests.learn.models.test_file import CONFIG, PREDICTION
 from tests.pipeline import opened, rows, versions
 from tests.report.scene import DIMENSIONS, scene
@@ -96,6 +99,20 @@ def test_predict_pool__stopped_half_way_it_goes_on_with_the_rest(
     assert anything_to_predict(root, "m-1")
     assert predict_pool.fn(root.uri, "m-1") == {"predicted": 12}
     assert asked == [40, 12, 12]
+
+
+def test_champions_to_predict__of_each_ontology_or_of_the_one_to_learn(settings: Settings) -> None:
+    root = opened(settings)
+    for version, ontology in (("m-0", "pets"), ("m-1", "pets"), ("w-1", "weather")):
+        probe(settings, version, ontology=ontology)
+        for name in ("planned", "committed"):
+            event = Event(version, name, "train", counts={"ontology": ontology})
+            record(root, lambda log, event=event: event)
+    assert champions_to_predict(root, LearnSettings()) == ["m-1", "w-1"]
+    assert champions_to_predict(root, LearnSettings(ontology="pets")) == ["m-1"]
+    predict_pool.fn(root.uri, "m-1")
+    assert champions_to_predict(root, LearnSettings()) == ["w-1"]
+    assert champions_to_predict(root, LearnSettings(ontology="nothing")) == []
 
 
 def test_predict_pool__of_other_vectors_or_a_program_nothing_is_asked(settings: Settings) -> None:
