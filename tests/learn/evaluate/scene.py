@@ -3,18 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from tasks.gate.judge import Verdict, judge
+from tasks.gate.settings import GateSettings
 from tasks.labels.probe import fit_probe
 from tasks.labels.snapshot import MANIFEST, Snapshot, write_manifest
 from tasks.labels.values import Value, as_text
-from tasks.learn.models.file import PREDICTED, ModelConfig, save_model
+from tasks.learn.evaluate.evaluate import evaluate_model
+from tasks.learn.models.file import PREDICTED, ModelConfig, read_evaluation, save_model
+from tasks.learn.settings import LearnSettings
+from tasks.store import staging
 from tasks.store.commit import Resolved, commit, write
 from tasks.store.log import Event, record
 from tasks.store.root import Root
 from tasks.store.schema import SAMPLES, SNAPSHOTS
+from tasks.store.staging import Staged
 from tests.review.conftest import Bench
 
 NAMES = ("dress", "pants", "skirt")
@@ -134,3 +141,22 @@ def snapshot_of(
     record(bench.root, lambda log: Event(name, "planned", "snapshot"))
     commit(bench.root, name, "snapshot", lambda log: Resolved([(SNAPSHOTS, made)], {}))
     return snapshot
+
+
+def evaluate(scene: Scene, version: str, **settings: Any) -> tuple[Staged, dict[str, Any]]:
+    """Evaluate a model: what is staged for the gate, and what is on file."""
+    asked = LearnSettings.model_validate({"evaluate": {"resamples": 200, **settings}})
+    staged = evaluate_model.fn(scene.root.uri, scene.snapshot.name, version, asked)
+    return staged, read_evaluation(scene.root, version) or {}
+
+
+def gate(scene: Scene, staged: Staged) -> Verdict:
+    """What gate `trained` says of it."""
+    return judge.fn(scene.root.uri, staged, "trained", GateSettings())
+
+
+def findings(scene: Scene, staged: Staged) -> list[dict[str, Any]]:
+    """The findings that are staged."""
+    (rows,) = staging.read_all(scene.root, [staged.rows_uri])
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found

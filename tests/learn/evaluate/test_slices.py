@@ -1,12 +1,18 @@
 """Slices: what is weak is named, what is not is left alone, whatever the number of slices."""
 
+import json
+from collections import Counter
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.slices import Slice, judged_slices, slices_of, worse_by_chance
-from tasks.learn.evaluate.traits import Trait, alike, by_quarter
+from tasks.learn.evaluate.traits import QUARTERS, Trait, alike, by_quarter, traits_of
+from tasks.store.root import Root
+from tests.learn.evaluate.scene import NAMES, take_in
+from tests.review.conftest import Bench
 
 SETTINGS = EvaluateSettings()
 
@@ -81,3 +87,13 @@ def test_alike__clusters_by_size_and_the_same_again() -> None:
     found = alike(vectors)
     assert [np.unique(found[of == one]).tolist() for one in range(4)] == [[1], [2], [3], [4]]
     assert alike(vectors).tolist() == found.tolist()
+
+
+def test_traits_of__lists_and_objects_of_metadata_are_told_apart_and_many_numbers_are_quarters(root: Root) -> None:
+    bench, names = Bench(root, type="class", classes=list(NAMES)), [f"s{number:02d}" for number in range(40)]
+    lights = [["front", {"b": 1, "a": 2}], ["front", {"a": 2, "b": 1}], None, []]
+    metadata = [{"lights": lights[number % 4], "speed": number} for number in range(40)]
+    take_in(bench, names, [{"metadata": json.dumps(one)} for one in metadata])
+    traits = traits_of(root, names, ["lights", "speed"])
+    assert Counter(traits["lights"].texts.tolist()) == {'["front", {"a": 2, "b": 1}]': 20, "[]": 10, None: 10}
+    assert Counter(traits["speed"].texts.tolist()) == dict.fromkeys(QUARTERS, 10)
