@@ -138,6 +138,7 @@ def _loss(settings: FitSettings, kinds: int, *, single: bool) -> Callable[[Any, 
     def loss(module: Any, batch: Any) -> Any:
         pixels, there = batch
         if mix is not None:
+            pixels, there = _even(pixels), _even(there)
             pixels, there = mix(pixels, there.argmax(dim=1) if single else there)
         elif smoothing:
             there = there * (1 - smoothing) + smoothing / kinds
@@ -148,6 +149,13 @@ def _loss(settings: FitSettings, kinds: int, *, single: bool) -> Callable[[Any, 
         return functional.binary_cross_entropy_with_logits(logits, there)
 
     return loss
+
+
+def _even(batch: Any) -> Any:
+    """A batch that is mixed in pairs: an odd one with its first row once more."""
+    import torch
+
+    return torch.cat([batch, batch[:1]]) if len(batch) % 2 else batch
 
 
 def _figures(logits: NDArray[np.float32], there: NDArray[np.float32], *, single: bool) -> dict[str, float]:

@@ -87,6 +87,13 @@ def _kill_after_an_epoch(root: Root, version: str, asked: dict[str, Any]) -> Non
     assert not (place.parent / "model.json").exists()
 
 
+def test_fit_model__an_odd_number_of_pictures_is_mixed(checkpoint: Path, tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 21, checkpoint=checkpoint)
+    mixed = {"fit": {**CLASSIFIER["fit"], "side": 32, "epochs": 1, "batch": 32, "mixup": 0.2, "cutmix": 1.0}}
+    fitted = fit_model(root.uri, "s1", LearnSettings.model_validate(mixed))
+    assert (fitted.epochs, fitted.trained) == (1, 13)
+
+
 def test_fit_model__a_detector_predicts_boxes_in_pixels_of_the_original(tmp_path: Path) -> None:
     root = made_root(tmp_path / "root", 20, "boxes")
     settings = LearnSettings.model_validate({"fit": {**DETECTOR["fit"], "epochs": 1}})
