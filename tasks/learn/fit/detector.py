@@ -24,6 +24,9 @@ from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.root import Root
 
+THINNEST = 0.01
+"""Pixels of the square: thinner boxes are left out, since float32 rounds their sides to one, mirrored if not before."""
+
 
 def fit_detector(examples: Examples, *, root: Root, version: str, settings: LearnSettings) -> Trained:
     """Train on the train side; the loss on the validation side says which epoch is best.
@@ -132,14 +135,16 @@ def _loss(module: Any, batch: Any) -> Any:
 def _targets(
     examples: Examples, scales: NDArray[np.float64]
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.int64]]]:
-    """Boxes and labels of each example, in pixels of its square; crowds are left out."""
+    """Boxes and labels of each example, in pixels of its square; without crowds, and without what is too thin."""
     code = {name: number for number, name in enumerate(examples.snapshot.classes)}
     boxes, labels = [], []
     for value, scale in zip(examples.values, scales, strict=True):
         some = [box for box in shapes(value) if not box.get("crowd")]
         corners = [[box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]] for box in some]
-        boxes.append(np.array(corners, np.float32).reshape(-1, 4) * np.float32(scale))
-        labels.append(np.array([code[box["class"]] for box in some], np.int64))
+        placed = np.array(corners, np.float32).reshape(-1, 4) * np.float32(scale)
+        seen = ((placed[:, 2:] - placed[:, :2]) >= THINNEST).all(axis=1)
+        boxes.append(placed[seen])
+        labels.append(np.array([code[box["class"]] for box in some], np.int64)[seen])
     return boxes, labels
 
 

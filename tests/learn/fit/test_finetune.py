@@ -21,7 +21,7 @@ from tasks.learn.settings import LearnSettings
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 from tests.learn.fit.conftest import SMALL
-from tests.learn.made import made_root
+from tests.learn.made import made_root, make_snapshot
 
 CLASSIFIER = {"fit": {"method": "finetune", "side": 64, "epochs": 3, "batch": 16, "patience": 3}}
 DETECTOR = {
@@ -92,6 +92,15 @@ def test_fit_model__an_odd_number_of_pictures_is_mixed(checkpoint: Path, tmp_pat
     mixed = {"fit": {**CLASSIFIER["fit"], "side": 32, "epochs": 1, "batch": 32, "mixup": 0.2, "cutmix": 1.0}}
     fitted = fit_model(root.uri, "s1", LearnSettings.model_validate(mixed))
     assert (fitted.epochs, fitted.trained) == (1, 13)
+
+
+def test_fit_model__a_box_too_thin_to_be_seen_is_left_out(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 10, "boxes")
+    box = {"class": "red", "x": 0.0, "y": 20.0, "width": 40.0, "height": 60.0}
+    boxes = [{"boxes": [box, box | thin]} for thin in ({"width": 1e-6}, {"x": 80.0, "height": 1e-6})]
+    make_snapshot(root, "thin", [f"s-{number:03d}" for number in range(10)], boxes * 5, "boxes")
+    settings = LearnSettings.model_validate({"fit": {**DETECTOR["fit"], "side": 32, "epochs": 1}})
+    assert fit_model(root.uri, "thin", settings).trained == 6
 
 
 def test_fit_model__a_detector_predicts_boxes_in_pixels_of_the_original(tmp_path: Path) -> None:
