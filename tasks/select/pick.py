@@ -145,10 +145,9 @@ def pick_samples(
 def _released_picks(root: Root, log: Log, name: str) -> Staged | None:
     """The picks that somebody has released: these and no others, whatever the pool is now."""
     batch = log.batches.get(name)
-    held = [event for event in batch.events if event.event == "held" and "judged" in event.counts] if batch else []
-    if batch is None or not batch.released or not held:
+    if batch is None or not batch.released or batch.judged is None:
         return None
-    uri = root.uri + held[-1].counts["judged"]
+    uri = root.uri + batch.judged
     picks = staging.read_rows(root, uri)
     return None if picks is None else Staged(name, "select", uri, {"picks": len(picks)}, staging.settings_hash(uri))
 
