@@ -98,18 +98,18 @@ def needs_predictions(column: str) -> bool:
 
 
 def _weakness(pool: Pool) -> Values:
-    found = np.zeros(len(pool))
+    found, predicted = np.zeros(len(pool)), _predicted_kinds(pool.columns) if pool.weak else []
     for weak in pool.weak:
         members = np.ones(len(pool), bool)
         for asked in weak["asked"]:
-            members &= _meets(pool, asked)
+            members &= _meets(pool, predicted, asked)
         found[members] = np.maximum(found[members], weak["behind"])
     return found
 
 
-def _meets(pool: Pool, asked: Mapping[str, Any]) -> NDArray[np.bool_]:
+def _meets(pool: Pool, predicted: list[Counter[str]], asked: Mapping[str, Any]) -> NDArray[np.bool_]:
     if "class" in asked:
-        return np.array([asked["class"] in one for one in _predicted_kinds(pool.columns)], bool)
+        return np.array([asked["class"] in one for one in predicted], bool)
     column = asked["column"]
     known = column in pool.columns.column_names
     stated = pool.columns[column].to_pylist() if known else _under_key(pool.columns, column)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.select.columns import WEAK
 from tasks.select.model import predicting_model
 from tasks.select.order import Chosen, ordered
 from tasks.select.pool import Wants, open_tasks, pool_size, read_pool
@@ -126,7 +127,7 @@ def pick_samples(
     planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
     record(opened, lambda newest: None if name in newest.batches else planned)
     model: Any = choices.recall(opened, MODEL_CHOICE)
-    wants = Wants(predicting_model(opened, log, settings, ontology), settings.queries)
+    wants = Wants(predicting_model(opened, log, settings, ontology), settings.queries, WEAK in settings.columns)
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)

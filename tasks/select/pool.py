@@ -27,10 +27,12 @@ class Wants:
     Attributes:
         model: version of the model whose predictions are read; None for none.
         queries: samples that the pool is compared with.
+        weak: whether the slices that the model is weak at are read.
     """
 
     model: str | None = None
     queries: tuple[Query, ...] = ()
+    weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
     before = connection.sql(_BEFORE, params=[wants.model, model]).to_arrow_table()
     queries = {query: _vectors(root, table, _ids_of(connection, query)) for query in wants.queries}
     vectors, chosen = (_vectors(root, table, part["sample_id"].to_pylist()) for part in (columns, before))
-    weak = connection.sql(_WEAK, params=[wants.model]).fetchall()
+    weak = connection.sql(_WEAK, params=[wants.model]).fetchall() if wants.weak else []
     return Pool(
         columns,
         vectors,

@@ -68,7 +68,7 @@ def test_read_pool__has_predictions_labels_and_named_samples(root: Root, predict
     insert(root, FINDINGS, finding_id=["1", "2"], kind=["weak_slice"] * 2, score=[0.25, 0.5], status=["open"] * 2,
            suggestion=weak)  # fmt: skip
     queries = (("tag", "odd"), ("selection", "none"), ("samples", "s-0", "s-9"))
-    pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries))
+    pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries, weak=True))
     assert pool.ids == IDS[1:]
     assert pool.columns["margin"].to_pylist() == pytest.approx([0.1 * place for place in range(1, 8)])
     assert pool.weak == [{"behind": 0.25, "asked": asked}]
