@@ -15,7 +15,7 @@ from flows.settings import Settings
 from tasks.dedupe.compare import commit_compared, compare_samples
 from tasks.dedupe.find import commit_duplicates, find_duplicates
 from tasks.embed.again import plan_again
-from tasks.embed.choose import choose_model
+from tasks.embed.choose import Model, choose_model
 from tasks.embed.shard import commit_embed, embed_shard, gather_embed, shards_to_embed
 from tasks.ingest.plan import Plan, plan
 from tasks.ingest.resolve import commit_ingest, gather_ingest
@@ -100,10 +100,20 @@ def embed(run: Run, batch: str) -> bool:
         with run.at_work(batch, "embed"):
             model = choose_model(run.root, run.settings.embed)
             run.hint(model.hint)
-            embed_shard.each(shards_to_embed(run.root, batch, model, run.settings.embed))
-            if run.passes("embedded", gather_embed(run.root, batch, model, run.settings.embed)):
-                run.count(commit_embed(run.root, batch, model, run.settings.embed))
+            embed_with(run, batch, model)
     return run.done(batch, "embed")
+
+
+def embed_with(run: Run, batch: str, model: Model) -> None:
+    """Members of a batch to vectors of a model."""
+    embed_shard.each(shards_to_embed(run.root, batch, model, run.settings.embed))
+    if run.passes("embedded", gather_embed(run.root, batch, model, run.settings.embed)):
+        counts = commit_embed(run.root, batch, model, run.settings.embed)
+        run.count(counts)
+        if counts.get("from_thumbnails"):
+            run.hint(
+                f"{counts['from_thumbnails']} originals are gone or changed: their thumbnails served to embed them."
+            )
 
 
 def compare(run: Run, batch: str) -> None:

@@ -93,13 +93,13 @@ def content(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
 def doubled_keys(settings: Settings) -> dict[str, int]:
     """Keys that stand in a table more than once, by table; nothing, if all is well."""
-    from tasks.store.schema import TABLES
+    from tasks.store.schema import key_of
 
     root = opened(settings)
     found = {}
     for name in root.table_names():
         dataset = tables.open_table(root, name)
-        key = TABLES[name].key if name in TABLES else "sample_id"
+        key = key_of(name)
         if dataset is not None:
             keys = dataset.to_table(columns=[key])[key]
             if len(keys) != len(pa.compute.unique(keys)):

@@ -29,9 +29,6 @@ REVISION = 1
 CHOICE = "dedupe.semantic"
 """Name of the recorded measure: {"model", "mean": vector, "closer": cosine, "decided": cosine}."""
 
-MODEL_CHOICE = "embed.model"
-"""The recorded model of the root, whose vectors are compared."""
-
 CLOSER, DECIDED = 0.7, 0.96
 """Cosines of a network's vectors, mean included, before there are enough samples to calibrate: to look closer, and to
 decide without looking. Of edited photographs half reach 0.95, of pairs of different ones 1 in 100,000 reaches 0.93."""
@@ -91,7 +88,7 @@ def measure_of(vectors: Vectors, samples: pa.Table, model: dict[str, Any]) -> di
 
 def _staged(root: Root, batch: str, log: Log, settings: DedupeSettings) -> tuple[str, pa.Table]:
     """Where the rows (as find.FOUND) are staged, and the rows; they hold for this measure and these kept samples."""
-    model: Any = choices.recall(root, MODEL_CHOICE)
+    model: Any = choices.recall(root, choices.EMBEDDING)
     samples, vectors = _members(root, log, batch, model["table"])
     measure = _measure(root, samples, vectors, model, settings)
     protected = samples.filter(samples["chosen"])["sample_id"].to_pylist()

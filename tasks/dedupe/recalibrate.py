@@ -27,7 +27,7 @@ def recalibrate(root: Root, note: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if len(samples) < ENOUGH_SAMPLES:
         raise UsageError(f"Only {len(samples)} samples: {ENOUGH_SAMPLES} are needed to calibrate.")
     after: dict[str, Any] = {find.CHOICE: find.calibrate(samples)}
-    model: Any = choices.recall(root, compare.MODEL_CHOICE) or {"name": None}
+    model: Any = choices.recall(root, choices.EMBEDDING) or {"name": None}
     embedded = _drawn(root, "SELECT sample_id FROM embeddings WHERE model = $model", model=model["name"])
     if len(embedded) >= ENOUGH_SAMPLES:
         dataset = tables.open_table(root, model["table"])

@@ -2,9 +2,8 @@
 
 import json
 
-import pyarrow as pa
-
 from tasks.embed.choose import Model, choose_model, recorded_model
+from tasks.embed.members import SAMPLES, members_uri
 from tasks.embed.settings import EmbedSettings
 from tasks.store import staging, views
 from tasks.store.errors import Unreachable
@@ -35,11 +34,6 @@ def asks_for_another(root: Root, settings: EmbedSettings) -> bool:
     """Whether the settings name another model than the one that the root has."""
     model = recorded_model(root)
     return model is not None and settings.asked() not in (model.asked, ["auto", None])
-
-
-def members_uri(root: Root, batch: str) -> str:
-    """Where the samples of a batch are listed that are to be embedded."""
-    return root.at("staging", batch, "members.parquet")
 
 
 def _reasons_to_lack(log: Log, model: Model) -> list[str]:
@@ -79,6 +73,6 @@ def _plan(root: Root, model: Model) -> None:
     if not len(lacking):
         return
     name = batch_id("e", [model.name, *lacking["sample_id"].to_pylist()])
-    staging.write_rows(root, members_uri(root, name), pa.table({"sample_id": lacking["sample_id"]}))
+    staging.write_rows(root, members_uri(root, name), lacking.cast(SAMPLES))
     event = Event(name, "planned", "embed", "samples", {"samples": len(lacking)}, staging.settings_hash(model.name))
     record(root, lambda log: None if name in log.batches else event)

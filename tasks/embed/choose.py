@@ -7,14 +7,12 @@ from typing import Any
 from blake3 import blake3
 
 from tasks.embed import backbone, descriptor
-from tasks.embed.settings import EmbedSettings
+from tasks.embed.settings import THUMBNAIL, EmbedSettings
 from tasks.image.weights import Weights, find_weights
 from tasks.store import choices
 from tasks.store.errors import UsageError
 from tasks.store.root import Root, open_root
 from tasks.unit import unit
-
-CHOICE = "embed.model"
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,14 @@ class Model:
     """The model of a root, as it is recorded.
 
     Attributes:
-        name: unique for architecture and weights, as in the column `model`.
+        name: unique for architecture, weights and pixels, as in the column `model`.
         table: `embeddings_` and the name.
         dimensions: length of a vector.
         architecture: timm's name; None for the descriptor.
         checkpoint: file of the weights; None for the descriptor.
         asked: the settings that led to it.
         hint: what to tell the user; empty if there is nothing to tell.
+        pixels: what it is shown, thumbnail or original.
     """
 
     name: str
@@ -38,6 +37,7 @@ class Model:
     checkpoint: str | None
     asked: list[str | None]
     hint: str
+    pixels: str = THUMBNAIL
 
 
 @unit("choose model", retries=0)
@@ -53,14 +53,16 @@ def choose_model(root: str, settings: EmbedSettings) -> Model:
         return recorded
     chosen = _choose(settings)
     if recorded:
-        choices.revise(opened, CHOICE, asdict(chosen), f"the settings ask for {settings.model}, {settings.checkpoint}")
+        choices.revise(
+            opened, choices.EMBEDDING, asdict(chosen), f"the settings ask for {settings.model}, {settings.checkpoint}"
+        )
         return chosen
-    return Model(**choices.settle(opened, CHOICE, lambda: asdict(chosen)))
+    return Model(**choices.settle(opened, choices.EMBEDDING, lambda: asdict(chosen)))
 
 
 def recorded_model(root: Root) -> Model | None:
     """The model of the root; None before its first batch was embedded."""
-    recorded: dict[str, Any] | None = choices.recall(root, CHOICE)
+    recorded: dict[str, Any] | None = choices.recall(root, choices.EMBEDDING)
     return Model(**recorded) if recorded else None
 
 
@@ -68,7 +70,7 @@ def weights_of(model: Model) -> Weights:
     """The weights of a model that has any. Raises UsageError if the file is gone or is another one now."""
     if model.architecture is None or model.checkpoint is None:
         raise UsageError(f"{model.name} has no weights.")
-    if _name(model.architecture, model.checkpoint) != model.name:
+    if _name(model.architecture, model.checkpoint, model.pixels) != model.name:
         raise UsageError(f"embed.checkpoint: {model.checkpoint} is no longer the file that {model.name} was made with.")
     return Weights(model.architecture, model.checkpoint)
 
@@ -81,19 +83,25 @@ def _choose(settings: EmbedSettings) -> Model:
             f"No weights at hand: the vectors are {descriptor.NAME}, colour and gradients without a network. "
             "For better ones: --checkpoint FILE (any timm backbone), or let this machine reach timm's hub once."
         )
-        name = descriptor.NAME
-        return Model(name, _table(name), descriptor.DIMENSIONS, None, None, asked, hint if asked[0] == "auto" else "")
-    name = _name(weights.architecture, weights.file)
+        told = hint if asked[0] == "auto" else ""
+        name = _seen_from(descriptor.NAME, settings.pixels)
+        return Model(name, _table(name), descriptor.DIMENSIONS, None, None, asked, told, settings.pixels)
+    name = _name(weights.architecture, weights.file, settings.pixels)
     dimensions = backbone.load(weights, settings.runtime).dimensions
-    return Model(name, _table(name), dimensions, weights.architecture, weights.file, asked, "")
+    return Model(name, _table(name), dimensions, weights.architecture, weights.file, asked, "", settings.pixels)
 
 
-def _name(architecture: str, file: str) -> str:
+def _name(architecture: str, file: str, pixels: str) -> str:
     try:
         digest = blake3(max_threads=blake3.AUTO).update_mmap(file).hexdigest()
     except OSError as error:
         raise UsageError(f"embed.checkpoint: {file} cannot be read ({error.strerror}).") from error
-    return f"{architecture}-{digest[:8]}"
+    return _seen_from(f"{architecture}-{digest[:8]}", pixels)
+
+
+def _seen_from(name: str, pixels: str) -> str:
+    """The name of a model that is shown such pixels: originals make other vectors than thumbnails do."""
+    return name if pixels == THUMBNAIL else f"{name}-{pixels}"
 
 
 def _table(name: str) -> str:

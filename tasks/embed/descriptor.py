@@ -14,7 +14,9 @@ from tasks.image.decode import Pixels
 NAME = "descriptor-1"
 DIMENSIONS = 336
 
-_SIDE = 128
+SIDE = 128
+"""Pixels of the square that a picture is scaled to."""
+
 _CELLS = 4
 _ORIENTATIONS = 9
 _LEVELS = 4
@@ -27,7 +29,7 @@ Vector = NDArray[np.float32]
 
 def describe(pixels: Pixels) -> Vector:
     """Descriptor of (h, w, 3) uint8 RGB pixels: (336,) float32, unit length, no negative entries."""
-    square = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    square = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(square, cv2.COLOR_RGB2LAB)
     vector = np.concatenate([_rooted(_gradients(lab[:, :, 0])), _COLOUR_WEIGHT * _rooted(_colours(lab))])
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
@@ -52,7 +54,7 @@ def _colours(lab: Pixels) -> Vector:
 
 def _counts(bins: NDArray[np.int32], weights: Vector, levels: int) -> Vector:
     """(16 * levels,): the weight of each bin in each cell."""
-    cell = np.arange(_SIDE) // (_SIDE // _CELLS)
+    cell = np.arange(SIDE) // (SIDE // _CELLS)
     place = (cell[:, None] * _CELLS + cell[None, :]) * levels + bins
     counts = np.bincount(place.ravel(), weights.ravel(), minlength=_CELLS * _CELLS * levels)
     return counts.astype(np.float32)

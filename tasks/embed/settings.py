@@ -6,6 +6,8 @@ from pydantic import Field
 
 from tasks.store.settings import StrictModel
 
+THUMBNAIL = "thumbnail"
+
 
 class EmbedSettings(StrictModel):
     """Which model makes the vectors, and what it runs on."""
@@ -20,6 +22,11 @@ class EmbedSettings(StrictModel):
         default=None,
         description="Weights: a file (safetensors first; .pth is read without code), or a timm name.",
     )
+    pixels: Literal["thumbnail", "original"] = Field(
+        default="thumbnail",
+        description="What the model is shown: the thumbnail, which is at hand; or the original, read and decoded once "
+        "more, for large backbones and for small objects.",
+    )
     runtime: Literal["torch", "openvino"] = Field(
         default="torch",
         description="`torch` uses a GPU where there is one, else bf16 where the processor has it; `openvino` needs the "
@@ -29,4 +36,4 @@ class EmbedSettings(StrictModel):
 
     def asked(self) -> list[str | None]:
         """What decides which model it is."""
-        return [self.model, self.checkpoint]
+        return [self.model, self.checkpoint, *([] if self.pixels == THUMBNAIL else [self.pixels])]

@@ -1,16 +1,17 @@
-"""Thumbnails to unit vectors: decode and prefetch in threads while the model computes."""
+"""Pictures to unit vectors: decoded and cut ahead, in threads, while the model computes."""
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.embed import descriptor
 from tasks.embed.backbone import Backbone
-from tasks.image.decode import decode_thumbnail
+from tasks.image.decode import Pixels
 from tasks.image.square import central_square
 from tasks.progress import advance
 
@@ -19,25 +20,33 @@ Vectors = NDArray[np.float32]
 AHEAD = 3
 """Batches that are decoded before the model asks for them."""
 
+DESCRIBED_AT_ONCE = 64
+"""Pictures that a thread describes before it takes the next."""
+
 _one_model_at_a_time = threading.Lock()
 
 
-def described(thumbnails: list[bytes]) -> Vectors:
-    """descriptor-1 of every thumbnail: (n, 336) float32, unit rows."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        rows = []
-        for row in pool.map(lambda jpeg: descriptor.describe(decode_thumbnail(jpeg)), thumbnails):
-            rows.append(row)
-            if len(rows) % 64 == 0:
-                advance("embed", 64)
-    advance("embed", len(rows) % 64)
-    return np.stack(rows) if rows else np.zeros((0, descriptor.DIMENSIONS), np.float32)
+class Pictures(Protocol):
+    """Pictures that are decoded a part of them at a time; `of` may be called from any thread."""
+
+    def __len__(self) -> int: ...
+
+    def of(self, part: slice) -> list[Pixels]: ...  # noqa: D102
 
 
-def embedded(thumbnails: list[bytes], backbone: Backbone, batch: int) -> Vectors:
-    """Vectors of a backbone for every thumbnail: (n, d) float32, unit rows."""
+def described(pictures: Pictures) -> Vectors:
+    """descriptor-1 of every picture: (n, 336) float32, unit rows."""
+    parts = [np.zeros((0, descriptor.DIMENSIONS), np.float32)]
+    for rows in _prefetched(pictures, DESCRIBED_AT_ONCE, descriptor.describe):
+        parts.append(rows)
+        advance("embed", len(rows))
+    return np.concatenate(parts)
+
+
+def embedded(pictures: Pictures, backbone: Backbone, batch: int) -> Vectors:
+    """Vectors of a backbone for every picture: (n, d) float32, unit rows."""
     parts = [np.zeros((0, backbone.dimensions), np.float32)]
-    for images in _prefetched(thumbnails, backbone, batch):
+    for images in _prefetched(pictures, batch, lambda pixels: central_square(pixels, backbone.side, backbone.crop)):
         with _one_model_at_a_time:
             parts.append(unit_rows(backbone.forward(images)))
         advance("embed", len(images))
@@ -51,17 +60,16 @@ def unit_rows(vectors: Vectors) -> Vectors:
     return scaled
 
 
-def _prefetched(thumbnails: list[bytes], backbone: Backbone, batch: int) -> Iterator[NDArray[np.uint8]]:
-    """Batches of (n, side, side, 3) uint8, decoded ahead by threads, never more than AHEAD at once."""
+def _prefetched(pictures: Pictures, batch: int, make: Callable[[Pixels], NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """What is made of every picture, a batch stacked at a time; by threads, and never more than AHEAD of them ahead."""
 
-    def decoded(start: int) -> NDArray[np.uint8]:
-        part = thumbnails[start : start + batch]
-        return np.stack([central_square(decode_thumbnail(jpeg), backbone.side, backbone.crop) for jpeg in part])
+    def made(start: int) -> NDArray[Any]:
+        return np.stack([make(pixels) for pixels in pictures.of(slice(start, min(start + batch, len(pictures))))])
 
-    starts = range(0, len(thumbnails), batch)
+    starts = range(0, len(pictures), batch)
     with ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
-        waiting = [pool.submit(decoded, start) for start in starts[:AHEAD]]
+        waiting = [pool.submit(made, start) for start in starts[:AHEAD]]
         for following in [*starts[AHEAD:], *[None] * min(AHEAD, len(starts))]:
             yield waiting.pop(0).result()
             if following is not None:
-                waiting.append(pool.submit(decoded, following))
+                waiting.append(pool.submit(made, following))

@@ -13,7 +13,7 @@ from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.erase import count, erase, purge
 from tasks.store.root import Root
-from tasks.store.schema import DUPLICATES, FINDINGS, METADATA, OBJECTS
+from tasks.store.schema import DUPLICATES, FINDINGS, METADATA, OBJECTS, OF_VECTORS
 from tasks.store.schema_video import VIDEOS
 from tasks.store.table import Table
 
@@ -47,7 +47,7 @@ def count_rows(root: Root, concern: Concern) -> dict[str, int]:
 
 def _which(root: Root, concern: Concern) -> list[tuple[str, str, Sequence[str]]]:
     """Table, column and ids of the rows that go; what refers to something goes before it."""
-    vectors = [name for name in root.table_names() if name.startswith("embeddings_")]
+    vectors = [name for name in root.table_names() if name.startswith(tuple(OF_VECTORS))]
     return [
         *((name, "sample_id", concern.samples) for name in (*vectors, *OF_A_SAMPLE)),
         (DUPLICATES.name, "kept_id", concern.samples),

@@ -117,8 +117,8 @@ def _repeated(rows: pd.DataFrame, facts: dict[str, Any], most: float, min_object
 def _embedded(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> Suite:
     most = settings.embedded.max_mean_cosine
     checks = [
-        Check("every kept sample has a vector", "ExpectTableRowCountToEqual", {"value": facts["kept"]}),
-        Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
+        Check("whatever is embedded has a vector", "ExpectTableRowCountToEqual", {"value": facts["members"]}),
+        Check("nothing is there twice", "ExpectColumnValuesToBeUnique", {"column": "member"}),
         Check(
             "vectors have the model's dimension",
             "ExpectColumnValuesToBeInSet",

@@ -5,6 +5,9 @@ import numpy as np
 
 from tasks.image.decode import Pixels
 
+GREY = (124, 116, 104)
+"""The mean colour of photographs, RGB: what is nothing to a model that subtracts it."""
+
 LONGEST_STRIP = 4
 """Short sides of a strip that are scaled: 4096 x 1 pixels would become a million by 256 for the sake of its middle."""
 
@@ -20,6 +23,25 @@ def central_square(pixels: Pixels, side: int, crop: float) -> Pixels:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
     top, left = (size[1] - side) // 2, (size[0] - side) // 2
     return pixels[top : top + side, left : left + side]
+
+
+def square_around(pixels: Pixels, edges: tuple[float, float, float, float], crop: float) -> Pixels:
+    """The square whose central `crop` share holds an object; GREY where that reaches beyond the picture.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB.
+        edges: of the object, in pixels: left, top, right, bottom.
+        crop: share of the side, 0 to 1.
+    """
+    left, top, right, bottom = edges
+    height, width = pixels.shape[:2]
+    side = max(1, round(max(right - left, bottom - top) / crop))
+    x = min(round((left + right - side) / 2), width - 1)
+    y = min(round((top + bottom - side) / 2), height - 1)
+    inside = pixels[max(0, y) : y + side, max(0, x) : x + side]
+    around = (max(0, -y), max(0, y + side - height), max(0, -x), max(0, x + side - width))
+    square: Pixels = cv2.copyMakeBorder(inside, *around, borderType=cv2.BORDER_CONSTANT, value=GREY)
+    return square
 
 
 def _without_ends(pixels: Pixels) -> Pixels:

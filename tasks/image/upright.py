@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -11,35 +10,16 @@ import simplejpeg
 from tasks.image import thumbnail
 from tasks.image.decode import Undecodable, decode
 from tasks.image.isolation import run_isolated
+from tasks.image.original import MAX_PIXELS, Original, original_of, read_again
 from tasks.store import tables
-from tasks.store.errors import Unreachable
-from tasks.store.ids import content_id
 from tasks.store.root import Root
-from tasks.store.storage import storage_for, write_all
-
-MAX_PIXELS = 1_000_000_000
-"""A sample was decoded before, within the limits of its ingest; this only keeps the memory of the process bounded."""
+from tasks.store.storage import write_all
 
 CHUNK = 256
 """Thumbnails read at a time."""
 
 WRITTEN_AT_ONCE = 16
 """Pictures written at a time: bounds the memory that they take."""
-
-
-@dataclass(frozen=True)
-class Original:
-    """A picture to read again.
-
-    Attributes:
-        uri: where its pixels are.
-        content_id: of the bytes that it must still have; None for a frame, which lies in the root and never changes.
-        quality: of the JPEG to write.
-    """
-
-    uri: str
-    content_id: str | None
-    quality: int
 
 
 def write_upright(
@@ -76,24 +56,19 @@ def _written(row: dict[str, Any], jpeg: bytes, is_small: bool) -> dict[str, Any]
     return {**row, "pixels": pixels, "file_width": width, "file_height": height}
 
 
-def render(original: Original) -> bytes | None:
-    """An upright JPEG of the original, in a process of its own; None if it is gone or is no longer the same."""
-    try:
-        content = storage_for(original.uri).read(original.uri)
-    except Unreachable:
-        return None
-    if original.content_id not in (None, content_id(content)):
+def render(asked: tuple[Original, int]) -> bytes | None:
+    """An upright JPEG of an original, of that quality, in a process of its own; None if it is no longer the same."""
+    original, quality = asked
+    content = read_again(original)
+    if content is None:
         return None
     try:
-        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, original.quality)
+        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, quality)
     except Undecodable:
         return None
 
 
 def _rendered(samples: pa.Table, quality: int, max_cpu_s: int) -> Iterator[bytes | None]:
-    jobs = [
-        Original(row["uri"], None if row["media"] == "frame" else row["sample_id"], quality)
-        for row in samples.select(["uri", "media", "sample_id"]).to_pylist()
-    ]
+    jobs = [(original_of(row), quality) for row in samples.select(["uri", "media", "sample_id"]).to_pylist()]
     for chunk in run_isolated(render, jobs, max_pixels=MAX_PIXELS, max_cpu_s=max_cpu_s):
         yield from (None if isinstance(jpeg, Undecodable) else jpeg for jpeg in chunk)

@@ -7,7 +7,6 @@ from tasks.labels.ontology import read_ontology
 from tasks.learn.fit.version import kind_of, version_of
 from tasks.learn.models.pool import anything_to_predict
 from tasks.learn.models.promote import released_models
-from tasks.learn.models.vectors import CHOICE
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.labelled import NotYet, ontology_to_learn
 from tasks.learn.snapshots.make import wanted_snapshot
@@ -39,7 +38,7 @@ def trains_unasked(root: Root, settings: LearnSettings) -> bool:
     """Whether a run that nobody asked to learn trains: what takes seconds, or what the settings name."""
     if settings.command:
         return True
-    if choices.recall(root, CHOICE) is None:
+    if choices.recall(root, choices.EMBEDDING) is None:
         return False
     if settings.fit.method == "finetune":
         return True

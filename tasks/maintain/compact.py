@@ -8,7 +8,7 @@ from tasks.maintain.settings import MaintainSettings
 from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.root import Root, open_root
-from tasks.store.schema import TABLES
+from tasks.store.schema import key_of
 from tasks.unit import unit
 
 _INDEX = "by_key"
@@ -60,15 +60,11 @@ def _compact(root: Root, name: str, settings: MaintainSettings, dry_run: bool) -
         left = sum(_made_at(version) >= since for version in versions[:-1]) + 1
         return Compacted(name, rows, files, min(files, 1), len(versions), left, wanted)
     if wanted:  # before: fragments that one index covers become one, others stay apart
-        tables.index(root, dataset, _key(name), _INDEX)
+        tables.index(root, dataset, key_of(name), _INDEX)
     tables.compact(root, dataset)
     tables.forget_versions(root, dataset, timedelta(days=settings.keep_versions_days))
     now: Any = tables.open_table(root, name)
     return Compacted(name, rows, files, _files(now), len(versions), len(now.versions()), wanted)
-
-
-def _key(name: str) -> str:
-    return TABLES[name].key if name in TABLES else "sample_id"
 
 
 def _files(dataset: Any) -> int:

@@ -49,7 +49,7 @@ def write_report(root: str, redraw_map: bool = False, cost_per_hour: float = 0) 
         figures=figures(opened, connection, REJECTS_SHOWN),
         selected=gallery.selected(opened, connection, SELECTED_SHOWN),
         cost_per_hour=cost_per_hour,
-        labels=read_labels(opened, connection, choices.recall(opened, "embed.model")),
+        labels=read_labels(opened, connection, choices.recall(opened, choices.EMBEDDING)),
         learning=read_learning(opened, connection),
         groups=gallery.duplicate_groups(opened, connection, GROUPS_SHOWN, REPEATS_SHOWN),
         **values,
@@ -75,7 +75,7 @@ def has_report(root: Root) -> bool:
 
 def _samples(root: Root, connection: Any, redraw_map: bool) -> tuple[Sheets, dict[str, Any]]:
     """What the page says of every sample, for its template and for its scripts."""
-    model = choices.recall(root, "embed.model")
+    model = choices.recall(root, choices.EMBEDDING)
     rows, left_out = read_samples(connection, model["name"] if model else None)
     embedded = rows.filter(rows["embedded"])
     drawn = projection.draw_map(root, model, embedded["sample_id"].to_pylist(), anew=redraw_map)

@@ -50,7 +50,7 @@ def status(root: Root, settings_hash: str) -> dict[str, Any]:
         "labelled": counts["labelled"],
         "snapshots": counts["snapshots"],
         "champions": _champions(log),
-        "model": (choices.recall(root, "embed.model") or {}).get("name"),
+        "model": (choices.recall(root, choices.EMBEDDING) or {}).get("name"),
         "open": [batch.batch_id for batch in log.open_batches if not batch.held],
         "held": held,
         "findings": {row["kind"]: row["n"] for row in _rows(connection, _FINDINGS)},

@@ -16,9 +16,6 @@ from tasks.store.log import read_log
 from tasks.store.root import Root
 from tasks.store.schema import ANNOTATIONS
 
-MODEL_CHOICE = "embed.model"
-"""The recorded model of the root, whose vectors the probe learns from."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -167,7 +164,7 @@ def _predictions(root: Root, connection: Any, ontology: Ontology) -> list[tuple[
 
 def _vectors(root: Root, samples: list[str]) -> tuple[NDArray[np.float32], list[str]]:
     """Of the samples that have one, with the model of the root."""
-    model: Any = choices.recall(root, MODEL_CHOICE)
+    model: Any = choices.recall(root, choices.EMBEDDING)
     dataset = tables.open_table(root, model["table"]) if model else None
     if dataset is None:
         return np.zeros((0, 0), np.float32), []

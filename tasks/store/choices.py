@@ -10,6 +10,9 @@ from tasks.store.log import who
 from tasks.store.root import Root
 from tasks.store.storage import shown
 
+EMBEDDING = "embed.model"
+"""The model that makes the vectors of the root: `name`, `table`, and what tasks/embed/choose.py has of it."""
+
 
 def recall(root: Root, name: str) -> Any | None:
     """The newest value recorded under that name; None if there is none."""

@@ -32,6 +32,7 @@ from tasks.store.storage import storage_for, to_uri
 from tests.benchmarks.benchmark import Result, Skipped
 from tests.benchmarks.edit_photograph import edits
 from tests.benchmarks.peer import told_by
+from tests.benchmarks.photographs import Thumbnails
 from tests.benchmarks.pictures import clothing, shared
 
 EDITED = 300
@@ -62,7 +63,7 @@ def measured(place: Path) -> Iterator[Result]:
     yield _result("by hashes alone", _by_hash(known, edited, None), 0.85, peer)
     by_hash = _by_hash(known, edited, _Witness(known, edited))
     yield _result("by hashes and looking", by_hash, 0.9, peer)
-    models: dict[str, Callable[[list[bytes]], Vectors]] = {"defaults without weights": described}
+    models: dict[str, Callable[[list[bytes]], Vectors]] = {"defaults without weights": _described}
     models["defaults with MobileNetV2"] = _network
     for name, vectors_of in models.items():
         ours = by_hash | _by_vectors(known, edited, by_hash, vectors_of)
@@ -167,7 +168,7 @@ def _natural() -> Iterator[Result]:
     hashes = unpacked(measured.rows["phash"])
     bits = np.stack([np.unpackbits(hashes[:, None] ^ one[None], axis=2).sum(axis=2) for one in orientations(hashes)])
     alike = 1 - bits.min(axis=0) / 256
-    for name, vectors_of in {"descriptor-1": described, "MobileNetV2": _network}.items():
+    for name, vectors_of in {"descriptor-1": _described, "MobileNetV2": _network}.items():
         vectors = vectors_of(measured.thumbnails)
         vectors = centred(vectors, vectors.mean(axis=0))
         scores = vectors @ vectors.T + alike
@@ -179,9 +180,13 @@ def _natural() -> Iterator[Result]:
         yield Result(f"natural duplicates, average precision, {name}", precision, 0.5, 0, detail)
 
 
+def _described(thumbnails: list[bytes]) -> Vectors:
+    return described(Thumbnails(thumbnails))
+
+
 def _network(thumbnails: list[bytes]) -> Vectors:
     weights = Weights("mobilenetv2_100", str(shared(*WEIGHTS)))
-    return embedded(thumbnails, backbone.load(weights, "openvino"), 64)
+    return embedded(Thumbnails(thumbnails), backbone.load(weights, "openvino"), 64)
 
 
 def _job(file: Path) -> Job:

@@ -9,12 +9,20 @@ import numpy as np
 
 from tasks.embed import backbone
 from tasks.embed.vectors import embedded
-from tasks.image.decode import decode
+from tasks.image.decode import Pixels, decode, decode_thumbnail
 from tasks.image.thumbnail import encode, shrink
 from tasks.image.weights import Weights
 from tests.benchmarks.pictures import shared
 
 CHECKPOINT = ("weights", "mobilenetv2_100_in1k_tv.safetensors")
+
+
+class Thumbnails(list[bytes]):
+    """JPEGs, as embed asks for pictures."""
+
+    def of(self, part: slice) -> list[Pixels]:
+        """Their pixels."""
+        return [decode_thumbnail(jpeg) for jpeg in self[part]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ def vectors_of(contents: Sequence[bytes]) -> np.ndarray:
     """(n, d) float32, unit rows: embedded as curate embeds them, from thumbnails."""
     model = backbone.load(Weights("mobilenetv2_100", str(shared(*CHECKPOINT))), "torch")
     pictures = (decode(content, max_pixels=10**8, short_side=256).pixels for content in contents)
-    return embedded([encode(shrink(pixels, 256)) for pixels in pictures], model, 64)
+    return embedded(Thumbnails(encode(shrink(pixels, 256)) for pixels in pictures), model, 64)
 
 
 def _codes(classes: list[str]) -> np.ndarray:

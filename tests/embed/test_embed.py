@@ -5,9 +5,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from tasks.embed import shard
+from tasks.embed import members, shard
 from tasks.embed.again import plan_again
 from tasks.embed.choose import choose_model, recorded_model
 from tasks.embed.settings import EmbedSettings
@@ -155,7 +156,7 @@ def test_embed__asks_for_its_members_once_to_embed_and_once_to_commit(
 ) -> None:
     monkeypatch.setattr("tasks.embed.shard.SHARD_SIZE", 2)
     asked: list[Any] = []
-    monkeypatch.setattr(shard, "kept_in", lambda *told: asked.append(told) or kept_in(*told))
+    monkeypatch.setattr(members, "kept_in", lambda *told: asked.append(told) or kept_in(*told))
     maker.photographs(7)
     assert curate(settings_for(maker.folder, tmp_path / "root")).counts["embedded"] == 7
     assert len(asked) <= 2
@@ -168,15 +169,13 @@ def test_commit_embed__is_refused_when_other_samples_are_kept_by_then(
     settings = settings_for(maker.folder, tmp_path / "root", gates__embedded__mode="approve")
     held = curate(settings).held[0]
     release(opened(settings), held, "fine")
-    real = shard._members_now
-    asked: list[str] = []
+    real = shard.members_now
 
-    def one_more_by_then(*told: Any) -> list[str]:
-        asked.append(told[2])
-        return real(*told) if len(asked) == 1 else [*real(*told), "z"]
+    def one_less_by_then(*told: Any) -> pa.Table:
+        return real(*told).slice(1)
 
     with monkeypatch.context() as patched:
-        patched.setattr(shard, "_members_now", one_more_by_then)
+        patched.setattr(shard, "members_now", one_less_by_then)
         with pytest.raises(StagedAwayError, match="run the same command again"):
             curate(settings)
     assert rows(settings, "SELECT * FROM embeddings") == []

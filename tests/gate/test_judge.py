@@ -130,12 +130,11 @@ def test_deduplicated__an_empty_batch_passes() -> None:
 
 
 def test_embedded__each_expectation_can_fail() -> None:
-    rows = pd.DataFrame(
-        {"sample_id": [str(place) for place in range(60)], "dimension": 4, "length": 1.0, "finite": True}
-    )
-    facts = {"kept": 60, "dimensions": 4, "mean_cosine": 0.3}
+    rows = pd.DataFrame({"member": [str(place) for place in range(60)], "dimension": 4, "length": 1.0, "finite": True})
+    facts = {"members": 60, "dimensions": 4, "mean_cosine": 0.3}
     assert failed("embedded", rows, facts) == {}
-    assert set(failed("embedded", rows[:-1], facts)) == {"every kept sample has a vector"}
+    assert set(failed("embedded", rows[:-1], facts)) == {"whatever is embedded has a vector"}
+    assert set(failed("embedded", rows.assign(member="0"), facts)) == {"nothing is there twice"}
     assert set(failed("embedded", rows.assign(dimension=5), facts)) == {"vectors have the model's dimension"}
     assert set(failed("embedded", rows.assign(finite=False), facts)) == {"vectors are finite"}
     assert set(failed("embedded", rows.assign(length=0.5), facts)) == {"vectors have unit length"}

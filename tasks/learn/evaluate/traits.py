@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.learn.models.vectors import CHOICE
 from tasks.store import choices, tables, views
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
@@ -100,7 +99,7 @@ def _in_words(value: Any) -> str:
 def _clusters(root: Root, samples: Sequence[str]) -> Texts:
     """What looks alike, by k-means on the stored vectors; cluster 1 is the largest."""
     named: Texts = np.full(len(samples), None, object)
-    model: Any = choices.recall(root, CHOICE)
+    model: Any = choices.recall(root, choices.EMBEDDING)
     dataset = tables.open_table(root, model["table"]) if model else None
     if dataset is None:
         return named

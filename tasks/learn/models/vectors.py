@@ -9,13 +9,10 @@ from tasks.store import choices, tables
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
-CHOICE = "embed.model"
-"""The recorded choice of the root's model: name, table, architecture, checkpoint."""
-
 
 def recorded_backbone(root: Root) -> dict[str, str | None]:
     """The model of the root as it is recorded. Raises UsageError before anything was embedded."""
-    found: dict[str, str | None] | None = choices.recall(root, CHOICE)
+    found: dict[str, str | None] | None = choices.recall(root, choices.EMBEDDING)
     if found is None:
         raise UsageError("Nothing of this root is embedded yet: `winnow curate` does that.")
     return found

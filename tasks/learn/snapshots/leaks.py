@@ -82,7 +82,7 @@ def _near_by_hash(root: Root, ids: Texts, sides: Texts) -> list[Pair]:
 def _near_by_vector(root: Root, ids: Texts, sides: Texts) -> list[Pair]:
     import faiss
 
-    model: Any = choices.recall(root, "embed.model")
+    model: Any = choices.recall(root, choices.EMBEDDING)
     measure: Any = choices.recall(root, "dedupe.semantic")
     rows = _stored(root, model["table"], ids, "vector") if model else None
     if not rows:
