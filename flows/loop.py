@@ -77,6 +77,7 @@ class Outcome:
             "duplicates": {kind: counts[kind] for kind in ("perceptual", "semantic")},
             "frames": counts["frames"],
             "embedded": counts["embedded"],
+            "crops": counts["crops"],
             "selected": counts["selected"],
             "labels": {name: counts[name] for name in ("answers", "consensus", "suspects", "deleted", "troubles")},
             "models": {name: counts[name] for name in ("promoted", "refused", "predicted")},

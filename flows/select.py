@@ -5,15 +5,19 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.curate import finished
+from flows.curate import embed_with, finished
 from flows.publish import publish_pictures, publish_summary
 from flows.run import Run, held_selections
 from flows.settings import Settings
 from tasks.annotate.handoff import hand_off, missing_handoffs
+from tasks.embed.choose import recorded_model
+from tasks.embed.crops import plan_crops
 from tasks.learn.settings import LearnSettings
 from tasks.report.gallery import thumbnails_of
+from tasks.select.model import predicting_model
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
 from tasks.select.set_aside import SetAside
+from tasks.store.log import read_log
 from tasks.store.root import WAITING, locked, open_root
 from tasks.store.storage import shown
 
@@ -50,10 +54,27 @@ def pick(run: Run, name: str | None) -> None:
         return
     run.summary.batches.append(wanted.name)
     if run.due(wanted.name, "select", "selected"):
+        if asked.of_objects and not embed_objects(run):
+            return
         with run.at_work(wanted.name, "select"):
             staged = pick_samples(run.root, wanted.name, wanted.most, asked, aside(learn), learn.ontology)
             if run.passes("selected", staged):
                 run.count(commit_selection(run.root, wanted.name, staged))
+
+
+def embed_objects(run: Run) -> bool:
+    """What the samples show, object by object, to vectors, for strategies that look at that; whether none is held."""
+    asked, model = run.settings.select, recorded_model(run.opened)
+    said_by = predicting_model(run.opened, read_log(run.opened), asked, run.settings.learn.ontology)
+    if model is None or said_by is None:
+        return True
+    planned = plan_crops(run.root, said_by, asked.object_score)
+    for batch in planned:
+        run.summary.batches.append(batch)
+        if run.due(batch, "embed", "embedded"):
+            with run.at_work(batch, "embed"):
+                embed_with(run, batch, model)
+    return all(run.done(batch, "embed") for batch in planned)
 
 
 def aside(learn: LearnSettings) -> SetAside:

@@ -139,7 +139,7 @@ def show_outcome(told: dict[str, Any], hints: list[str]) -> None:
     for kind, number in told["duplicates"].items():
         if number:
             table.add_row("duplicate", f"{number:,}", kind)
-    for name in ("embedded", "selected"):
+    for name in ("embedded", "crops", "selected"):
         if told[name]:
             table.add_row(name, f"{told[name]:,}")
     labels = told["labels"]

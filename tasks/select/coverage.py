@@ -5,12 +5,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tasks.select.greedy import Change, Places, Term, Values
-from tasks.select.pool import Pool, Vectors
+from tasks.select.parts import Of, Parts, named
+from tasks.select.pool import Pool
 from tasks.select.strength import Strength
+from tasks.select.vectors import Vectors
 from tasks.store.settings import StrictModel
 
 REFERENCE = 10_000
-"""Above twice as many samples, coverage is measured on a seeded draw of so many of them."""
+"""Above twice as many parts, coverage is measured on a seeded draw of so many of them."""
+
+PARTS_AT_ONCE = 1024
+"""Rows of a kernel that are computed together."""
 
 DENSE_ENTRIES = 100_000_000
 """A kernel of so many entries (400 MB) is kept; rows of a larger one are computed when they are asked for."""
@@ -22,62 +27,70 @@ BLOCK = 32
 class Coverage(StrictModel):
     """RBF kernel coverage, maximised greedily with lazy evaluation.
 
-    MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024.
+    MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024. Of objects, those
+    of an image cover those of all images together.
     """
 
     strength: Strength = 1.0
+    of: Of = "images"
     radius: float = Field(
         default=1.0, gt=0, le=2, description="Distance of unit vectors at which a pick covers 1/e of a sample, 0 to 2."
     )
 
     def terms(self, pool: Pool) -> list[Term]:
         """The share of the pool that a candidate newly covers."""
-        return [Term(Covering(pool.vectors, pool.chosen, self.radius), self.strength)]
+        parts, chosen = pool.parts(self.of)
+        return [Term(Covering(parts, chosen, self.radius), self.strength)]
 
 
 class Covering:
     """Coverage by unit rows: the gain of each candidate is the share of the weighted pool that it newly covers.
 
-    Where some samples stand for all, none of them counts itself: it would be ahead of those that were not drawn.
+    Where some parts stand for all, those of a candidate do not count themselves: it would be ahead of what was not
+    drawn.
 
     Args:
-        vectors: (n, d) float32 candidates, unit rows; the pool to be covered at the same time.
+        parts: candidates, or what each of them shows; what is to be covered at the same time.
         chosen: (m, d) float32, unit rows that cover already.
         radius: distance at which a row covers 1/e of another.
-        weights: (n,) float32, how much each sample of the pool is worth to be covered; 1 without it.
+        weights: (k,) float32, how much each part is worth to be covered; 1 without it.
     """
 
-    name = "coverage"
     change: Change = "falls"
 
     def __init__(
-        self, vectors: Vectors, chosen: Vectors, radius: float = 1.0, weights: NDArray[np.float32] | None = None
+        self, parts: Parts, chosen: Vectors, radius: float = 1.0, weights: NDArray[np.float32] | None = None
     ) -> None:
-        drawn = reference_of(len(vectors))
-        self.own = None if drawn is None else own_columns(len(vectors), drawn)
-        reference = vectors if drawn is None else vectors[drawn]
+        vectors = parts.vectors
+        self.name = named("coverage", parts.of)
+        self.parts, self.drawn = parts, reference_of(len(vectors))
+        reference = vectors if self.drawn is None else vectors[self.drawn]
         weights = np.ones(len(vectors), np.float32) if weights is None else weights
-        self.weights = weights if drawn is None else weights[drawn]
+        self.weights = weights if self.drawn is None else weights[self.drawn]
         self.weights = self.weights / max(float(self.weights.sum()), 1e-12)
         self.kernel = _Kernel(vectors, reference, radius)
         self.covered = _covered_by(chosen, reference, radius)
         self.share_before = self._share()
-        self.pool = len(vectors)
         self.block = 1 if self.kernel.dense is not None else BLOCK
+        self.at_once = max(1, PARTS_AT_ONCE // max(1, int(parts.counts.max(initial=1))))
 
     def values(self, rows: Places) -> Values:
         """Shares of the pool, 0 to 1."""
         gains = np.zeros(len(rows))
-        for start in range(0, len(rows), 1024):
-            part = self.kernel.rows(rows[start : start + 1024]) - self.covered
-            if self.own is not None:
-                blank(part, self.own[rows[start : start + 1024]], 0)
-            gains[start : start + 1024] = np.maximum(part, 0, out=part) @ self.weights
+        for start in range(0, len(rows), self.at_once):
+            some = rows[start : start + self.at_once]
+            places = self.parts.places(some)
+            newly = self.kernel.rows(places) - self.covered
+            if self.drawn is not None:
+                self.parts.blank_own(newly, places, self.drawn, 0)
+            newly = self.parts.join(some, newly, np.maximum, 0)
+            gains[start : start + self.at_once] = np.maximum(newly, 0, out=newly) @ self.weights
         return np.maximum(gains, 1e-12)
 
     def add(self, row: int) -> None:
         """It covers from now on."""
-        np.maximum(self.covered, self.kernel.rows(np.array([row]))[0], out=self.covered)
+        for place in self.parts.places(np.array([row])):
+            np.maximum(self.covered, self.kernel.rows(np.array([place]))[0], out=self.covered)
 
     def ends(self, _row: int) -> str | None:
         """Never."""
@@ -85,7 +98,9 @@ class Covering:
 
     def words(self, value: float) -> str:
         """The share, and what it is in samples."""
-        return f"covers {100 * value:.2g} % of the pool ({value * self.pool:.1f} samples) that nothing chosen covered"
+        what = ("the pool", "samples") if self.parts.of == "images" else ("the objects", "objects")
+        count = value * len(self.parts.vectors)
+        return f"covers {100 * value:.2g} % of {what[0]} ({count:.1f} {what[1]}) that nothing chosen covered"
 
     def reached(self) -> object:
         """Shares of the pool that are covered, before and after."""
@@ -120,25 +135,10 @@ def _similarity(left: Vectors, right: Vectors, radius: float) -> Vectors:
 
 
 def reference_of(size: int) -> NDArray[np.int64] | None:
-    """Which samples stand for all; None for all of them."""
+    """Which of so many stand for all, in their order; None for all of them."""
     if size <= 2 * REFERENCE:
         return None
     return np.sort(np.random.default_rng(0).choice(size, REFERENCE, replace=False))
-
-
-def own_columns(size: int, drawn: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """(size,) column of each sample among those that stand for all; -1 where it is none of them."""
-    if drawn is None:
-        return np.arange(size)
-    own = np.full(size, -1)
-    own[drawn] = np.arange(len(drawn))
-    return own
-
-
-def blank(matrix: Vectors, columns: NDArray[np.int64], value: float) -> None:
-    """Put a value where each row meets its column, if it has one."""
-    rows = np.flatnonzero(columns >= 0)
-    matrix[rows, columns[rows]] = value
 
 
 def _covered_by(chosen: Vectors, reference: Vectors, radius: float) -> Vectors:

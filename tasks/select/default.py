@@ -7,9 +7,11 @@ from tasks.labels.probe import Probe, fit_probe
 from tasks.labels.values import as_value
 from tasks.select.coverage import Covering
 from tasks.select.greedy import Term
-from tasks.select.pool import Pool, Vectors
+from tasks.select.parts import Parts
+from tasks.select.pool import Pool
 from tasks.select.random_draw import Random
 from tasks.select.strength import Strength
+from tasks.select.vectors import Vectors
 from tasks.store.settings import StrictModel
 
 RADIUS = 1.0
@@ -42,7 +44,7 @@ class Default(StrictModel):
         weights, trust = _uncertainty(pool)
         vectors, chosen = (pool.vectors, pool.chosen) if weights is None else _centred(pool.vectors, pool.chosen)
         radius = min(RADIUS, SHRINK * _typical_distance(chosen)) if len(chosen) > 1 else RADIUS
-        terms = [Term(Covering(vectors, chosen, max(radius, 1e-3), weights), self.strength * trust)]
+        terms = [Term(Covering(Parts.whole(vectors), chosen, max(radius, 1e-3), weights), self.strength * trust)]
         if trust < 1:
             terms += [Term(drawn.objective, self.strength * (1 - trust)) for drawn in Random().terms(pool)]
         return terms

@@ -5,8 +5,10 @@ from pydantic import Field
 
 from tasks.progress import advance
 from tasks.select.greedy import FLOOR, Change, Places, Term, Values
-from tasks.select.pool import Pool, Vectors
+from tasks.select.parts import Of, Parts, named
+from tasks.select.pool import Pool
 from tasks.select.strength import Strength
+from tasks.select.vectors import Vectors
 from tasks.store.settings import StrictModel
 
 CANDIDATES = 1024
@@ -16,10 +18,12 @@ CANDIDATES = 1024
 class Diversity(StrictModel):
     """Farthest-first traversal, exact, in blocks, so that most of it is matrix products.
 
-    A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
+    A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Of
+    objects, an image is as far away as the one of its objects that is farthest from all that are chosen.
     """
 
     strength: Strength = 1.0
+    of: Of = "images"
     min_distance: float = Field(
         default=0.0,
         ge=0,
@@ -29,45 +33,51 @@ class Diversity(StrictModel):
 
     def terms(self, pool: Pool) -> list[Term]:
         """The distance of a candidate to the nearest chosen one, 0 to 2."""
-        return [Term(Spreading(pool.vectors, pool.chosen, self.min_distance), self.strength)]
+        parts, chosen = pool.parts(self.of)
+        return [Term(Spreading(parts, chosen, self.min_distance, self.strength), self.strength)]
 
 
 class Spreading:
     """The distance of each candidate to the nearest chosen row, and to those that are picked.
 
     Args:
-        vectors: (n, d) float32 candidates, unit rows.
+        parts: candidates, or what each of them shows: then the part that is farthest away counts.
         chosen: (m, d) float32, unit rows that are chosen already; without any, every candidate is 2 away at first.
         min_distance: nearer ones must not be picked.
+        strength: negative where what is near is looked for; what shows nothing comes last all the same.
     """
 
-    name = "diversity"
     change: Change = "falls"
     block = 32
 
-    def __init__(self, vectors: Vectors, chosen: Vectors, min_distance: float) -> None:
-        self.vectors, self.chosen, self.min_distance = vectors, chosen, min_distance
-        self.nearest = np.full(len(vectors), -1, np.float32)  # cosine
-        _bring_up_to_date(self.nearest, vectors, chosen)
-        self.seen = np.zeros(len(vectors), np.int64)
+    def __init__(self, parts: Parts, chosen: Vectors, min_distance: float, strength: float = 1.0) -> None:
+        self.name = named("diversity", parts.of)
+        self.parts, self.chosen, self.min_distance = parts, chosen, min_distance
+        self.last = 0.0 if min_distance else FLOOR if strength >= 0 else 1 / FLOOR
+        self.nearest = np.full(len(parts.vectors), -1, np.float32)  # cosine
+        _bring_up_to_date(self.nearest, parts.vectors, chosen)
+        self.seen = np.zeros(len(parts.vectors), np.int64)
         self.picked: list[int] = []
         self.least = 2.0
 
     def values(self, rows: Places) -> Values:
         """Distances, 0 to 2; 0 for what is nearer than allowed."""
-        outdated = rows[self.seen[rows] < len(self.picked)]
+        places = self.parts.places(rows)
+        outdated = places[self.seen[places] < len(self.picked)]
         if len(outdated):
-            since = self.vectors[self.picked[int(self.seen[outdated].min()) :]]
+            since = self.parts.vectors[self.picked[int(self.seen[outdated].min()) :]]
             nearest = self.nearest[outdated]
-            _bring_up_to_date(nearest, self.vectors[outdated], since)
+            _bring_up_to_date(nearest, self.parts.vectors[outdated], since)
             self.nearest[outdated], self.seen[outdated] = nearest, len(self.picked)
-        distances = np.sqrt(np.maximum(0.0, 2 - 2 * self.nearest[rows].astype(np.float64)))
-        return np.where(distances < self.min_distance, 0.0, np.maximum(distances, FLOOR))
+        each = np.sqrt(np.maximum(0.0, 2 - 2 * self.nearest[places].astype(np.float64)))
+        distances = self.parts.join(rows, each, np.maximum, np.nan)
+        known = np.where(distances < self.min_distance, 0.0, np.maximum(distances, FLOOR))
+        return np.where(np.isnan(distances), self.last, known)
 
     def add(self, row: int) -> None:
         """What is near it is less wanted from now on."""
         self.least = min(self.least, float(self.values(np.array([row]))[0]))
-        self.picked.append(row)
+        self.picked += self.parts.places(np.array([row])).tolist()
 
     def ends(self, _row: int) -> str | None:
         """Never: what is too near is left out, and others may be picked."""
@@ -75,7 +85,11 @@ class Spreading:
 
     def words(self, value: float) -> str:
         """The distance."""
-        return f"{value:.3f} away from everything chosen before" if value < 2 else "the first pick"
+        if self.parts.of == "images":
+            return f"{value:.3f} away from everything chosen before" if value < 2 else "the first pick"
+        return (
+            f"shows an object {value:.3f} away from all that were chosen before" if value > FLOOR else "shows nothing"
+        )
 
     def reached(self) -> object:
         """The least distance of a pick to what was chosen before it."""

@@ -69,22 +69,27 @@ def _strategy(entry: Any) -> Stated:
     return found
 
 
-def _diversity(_told: Stated, asked: Stated) -> Stated:
-    return {"diversity": _renamed(asked, {"stopping_condition_minimum_distance": "min_distance"})}
+def _diversity(told: Stated, asked: Stated) -> Stated:
+    return {"diversity": {**_of(told), **_renamed(asked, {"stopping_condition_minimum_distance": "min_distance"})}}
 
 
-def _typicality(_told: Stated, asked: Stated) -> Stated:
+def _typicality(told: Stated, asked: Stated) -> Stated:
     names = {
         "num_nearest_neighbors": "num_nearest_neighbors",
         "stopping_condition_minimum_typicality": "min_typicality",
     }
-    return {"typicality": _renamed(asked, names)}
+    return {"typicality": {**_of(told), **_renamed(asked, names)}}
 
 
 def _similarity(told: Stated, asked: Stated) -> Stated:
     if "tag_name" not in told:
         raise _refusal("SIMILARITY without a tag_name")
-    return {"similarity": {"tag": told["tag_name"], **_renamed(asked, {})}}
+    return {"similarity": {"tag": told["tag_name"], **_of(told), **_renamed(asked, {})}}
+
+
+def _of(told: Stated) -> Stated:
+    """Embeddings of a task are those of the objects that it predicts."""
+    return {"of": "objects"} if told.get("task") else {}
 
 
 def _weights(told: Stated, asked: Stated) -> Stated:
@@ -140,7 +145,7 @@ def _column(told: Stated) -> Stated:
 
 _OPERATIONS = ("SMALLER", "SMALLER_EQUAL", "BIGGER", "BIGGER_EQUAL")
 _INPUTS = {
-    "EMBEDDINGS": set(),
+    "EMBEDDINGS": {"task"},
     "SCORES": {"task", "score"},
     "METADATA": {"key"},
     "PREDICTIONS": {"task", "name", "categories"},

@@ -51,7 +51,7 @@ def ordered(pool: Pool, budget: int, settings: SelectSettings) -> Chosen:
 def _farthest_first(pool: Pool, settings: SelectSettings, terms: Sequence[Term]) -> Passed | None:
     """Diversity alone, exactly as `pick_greedily` has it but for its first pick, in blocks of matrix products."""
     alone = settings.pickers[0] if len(settings.pickers) == 1 else None
-    if not isinstance(alone, Diversity) or alone.strength <= 0 or not terms:
+    if not isinstance(alone, Diversity) or alone.of != "images" or alone.strength <= 0 or not terms:
         return None
     rows, distances = spread(pool.vectors, pool.chosen, pool.budget, alone.min_distance)
     objective = terms[0].objective

@@ -29,9 +29,6 @@ from tasks.unit import unit
 REVISION = 3
 """Goes up when the code gives other picks for the same pool."""
 
-MODEL_CHOICE = "embed.model"
-"""The recorded model of the root, whose vectors are compared."""
-
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 _HEADER = b"winnow"
@@ -83,7 +80,7 @@ def wanted_selection(
     begun = [selection for selection in begun if selection not in held and name in (None, selection)]
     if begun:
         return Wanted(begun[0], _room(root, settings), f"{begun[0]} was begun")
-    if choices.recall(root, MODEL_CHOICE) is None or not log.visible("compare"):
+    if choices.recall(root, choices.EMBEDDING) is None or not log.visible("compare"):
         return Wanted(None, 0, "no sample is embedded and compared yet")
     if name in log.batches:
         return Wanted(None, 0, f"{name} is made already")
@@ -93,7 +90,7 @@ def wanted_selection(
     room = _room(root, settings)
     if room < 1:
         return Wanted(None, 0, f"the label queue is full: {settings.open_tasks_max} samples wait for a label")
-    model: Any = choices.recall(root, MODEL_CHOICE)
+    model: Any = choices.recall(root, choices.EMBEDDING)
     if pool_size(root, model["name"]) == 0:
         return Wanted(None, 0, "every sample in the pool is selected or labelled")
     return Wanted(name or _next_name(log), room, "")
@@ -126,13 +123,19 @@ def pick_samples(
     state = _state(opened, log, settings, ontology)
     planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
     record(opened, lambda newest: None if name in newest.batches else planned)
-    model: Any = choices.recall(opened, MODEL_CHOICE)
-    wants = Wants(predicting_model(opened, log, settings, ontology), settings.queries, WEAK in settings.columns)
+    model: Any = choices.recall(opened, choices.EMBEDDING)
+    wants = Wants(
+        predicting_model(opened, log, settings, ontology),
+        settings.queries,
+        WEAK in settings.columns,
+        settings.object_score if settings.of_objects else None,
+    )
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
     left, budget = apart.pool, budget - len(apart.ids)
     rests_on = [settings.dumped(), left.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
+    rests_on += [log.visible("embed")] if settings.of_objects else []
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
@@ -215,10 +218,10 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
 
 def _state(root: Root, log: Log, settings: SelectSettings, ontology: str | None) -> str:
     """What a selection rests on: batches, embedded and compared, labels, what its strategies read, its settings."""
-    model = choices.recall(root, MODEL_CHOICE) or {}
+    model = choices.recall(root, choices.EMBEDDING) or {}
     tags = tables.open_table(root, "tags") if settings.reads_tags else None
     tagged = tags.count_rows() if tags else 0
-    predicting = predicting_model(root, log, settings, ontology) if settings.columns else None
+    predicting = predicting_model(root, log, settings, ontology) if settings.columns or settings.of_objects else None
     said = [log.visible("embed"), log.visible("compare"), _labels(root), tagged, model.get("name"), settings.dumped()]
     return staging.settings_hash(*said, *([predicting] if predicting else []))
 

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.store import tables, views
+from tasks.select.objects import Asked, Objects, Query, read_objects
+from tasks.select.parts import Of, Parts
+from tasks.select.vectors import Vectors, read_vectors
+from tasks.store import views
+from tasks.store.errors import UsageError
+from tasks.store.log import read_log
 from tasks.store.root import Root
-
-Vectors = NDArray[np.float32]
-
-
-Query = tuple[str, ...]
-"""Samples that something is compared with: ("tag", name), ("selection", name) or ("samples", id, id, ...)."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,13 @@ class Wants:
         model: version of the model whose predictions are read; None for none.
         queries: samples that the pool is compared with.
         weak: whether the slices that the model is weak at are read.
+        objects: the least score, 0 to 1, of predicted objects, where a strategy looks at objects; else None.
     """
 
     model: str | None = None
     queries: tuple[Query, ...] = ()
     weak: bool = False
+    objects: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Pool:
         weak: slices that the model is significantly worse at: `behind`, by how much, and `asked`, as evaluation says
             who is of them.
         budget: picks that are asked for.
+        objects: what samples show, if a strategy looks at that.
     """
 
     columns: pa.Table
@@ -59,6 +60,7 @@ class Pool:
     queries: Mapping[Query, Vectors] = field(default_factory=dict)
     weak: Sequence[Mapping[str, Any]] = ()
     budget: int = 0
+    objects: Objects | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -71,11 +73,33 @@ class Pool:
 
     def where(self, mask: NDArray[np.bool_]) -> "Pool":
         """The samples for which the mask is true; what was chosen stays."""
-        return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask])
+        objects = self.objects and self.objects.where(mask)
+        return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask], objects=objects)
 
     def forgetting(self, mask: NDArray[np.bool_]) -> "Pool":
         """Without those that were chosen before for which the mask is true."""
-        return replace(self, before=self.before.filter(pa.array(~mask)), chosen=self.chosen[~mask])
+        objects = self.objects and self.objects.forgetting(mask)
+        return replace(self, before=self.before.filter(pa.array(~mask)), chosen=self.chosen[~mask], objects=objects)
+
+    def parts(self, of: Of) -> tuple[Parts, Vectors]:
+        """What strategies compare: of the pool, and of all that was chosen before.
+
+        Raises:
+            UsageError: objects are asked for, and none is shown.
+        """
+        if of == "images":
+            return Parts.whole(self.vectors), self.chosen
+        if self.objects is None or not len(self.objects.pool.vectors):
+            raise UsageError(
+                "select.strategies: `of: objects` is asked for, and no sample of the pool shows one: it takes "
+                "predictions of boxes or masks, of a champion or of `winnow predictions import`."
+            )
+        before = self.objects.before.vectors
+        return self.objects.pool, before if len(before) else self.objects.pool.vectors[:0]
+
+    def asked_for(self, query: Query, of: Of) -> Vectors:
+        """The samples, or their objects, that a query names."""
+        return self.objects.queries[query] if self.objects and of == "objects" else self.queries[query]
 
 
 @dataclass(frozen=True)
@@ -90,19 +114,24 @@ class Pick:
 def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) -> Pool:
     """The pool of a root, with the vectors of one model."""
     wants = wants or Wants()
+    log = read_log(root)
     connection = views.connect(root)
     columns = connection.sql(_POOL, params=[wants.model, model]).to_arrow_table()
     before = connection.sql(_BEFORE, params=[wants.model, model]).to_arrow_table()
-    queries = {query: _vectors(root, table, _ids_of(connection, query)) for query in wants.queries}
-    vectors, chosen = (_vectors(root, table, part["sample_id"].to_pylist()) for part in (columns, before))
+    ids = {query: _ids_of(connection, query) for query in wants.queries}
+    asked = Asked(columns["sample_id"].to_pylist(), before["sample_id"].to_pylist(), ids)
     weak = connection.sql(_WEAK, params=[wants.model]).fetchall() if wants.weak else []
+    objects = None
+    if wants.objects is not None and wants.model is not None:
+        objects = read_objects(root, log, connection, table, asked, wants.model, wants.objects)
     return Pool(
         columns,
-        vectors,
-        chosen,
+        read_vectors(root, table, "sample_id", asked.pool)[0],
+        read_vectors(root, table, "sample_id", asked.before)[0],
         before,
-        queries,
-        [{"behind": behind, "asked": json.loads(asked)} for behind, asked in weak],
+        {query: read_vectors(root, table, "sample_id", some)[0] for query, some in ids.items()},
+        [{"behind": behind, "asked": json.loads(asked_of)} for behind, asked_of in weak],
+        objects=objects,
     )
 
 
@@ -160,27 +189,3 @@ def _ids_of(connection: Any, query: Query) -> list[str]:
     """Samples that a query names."""
     ids: list[str] = connection.sql(_QUERIES[query[0]], params=[list(query[1:])]).to_arrow_table()[0].to_pylist()
     return ids
-
-
-def _vectors(root: Root, table: str, ids: Sequence[str]) -> Vectors:
-    """Vectors of the samples that have one, in the order of `ids`."""
-    dataset = tables.open_table(root, table)
-    if dataset is None:
-        return np.zeros((0, 0), np.float32)
-    dimensions = dataset.schema.field("vector").type.list_size
-    if not ids:
-        return np.zeros((0, dimensions), np.float32)
-    stored = dataset.to_table(columns=["sample_id"])["sample_id"]
-    places = pc.index_in(stored, value_set=pa.array(ids, pa.string())).fill_null(-1).to_numpy()
-    hits = places >= 0
-    matrix: Vectors = np.zeros((len(ids), dimensions), np.float32)
-    start = 0
-    for rows in tables.batches_of(dataset, ["vector"]):
-        part = slice(start, start + len(rows))
-        matrix[places[part][hits[part]]] = tables.matrix(rows["vector"])[hits[part]]
-        start += len(rows)
-    found = np.zeros(len(ids), bool)
-    found[places[hits]] = True
-    matrix = matrix if found.all() else matrix[found]
-    matrix /= np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), 1e-12)[:, None]
-    return matrix

@@ -8,7 +8,7 @@ from tasks.select.balance import Balance
 from tasks.select.coverage import Coverage
 from tasks.select.default import Default
 from tasks.select.diversity import Diversity
-from tasks.select.pool import Query
+from tasks.select.objects import Query
 from tasks.select.random_draw import Random
 from tasks.select.similarity import Similarity
 from tasks.select.tagged import Tags
@@ -76,6 +76,12 @@ class SelectSettings(StrictModel):
         description="Version of the model whose predictions strategies use; without it the champion, or else the only "
         "one that has predictions.",
     )
+    object_score: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Score from which a predicted object counts as one, 0 to 1, for strategies `of: objects`.",
+    )
     strategies: list[Strategy] = Field(
         default=[Strategy(default=Default())],
         description="Filters (threshold, tags) first; then the product of all others (default, coverage, diversity, "
@@ -122,6 +128,11 @@ class SelectSettings(StrictModel):
         return [one.column for one in readers if isinstance(one, Weights | Balance | Threshold)]
 
     @property
+    def of_objects(self) -> bool:
+        """Whether a strategy looks at objects."""
+        return any(getattr(one, "of", "images") == "objects" for one in self.pickers)
+
+    @property
     def queries(self) -> tuple[Query, ...]:
         """Samples that the pool is compared with."""
         return tuple(one.query for one in self.pickers if isinstance(one, Similarity))
@@ -138,5 +149,5 @@ class SelectSettings(StrictModel):
         return max(1, round(pool * float(self.budget.removesuffix("%")) / 100))
 
     def dumped(self) -> dict[str, Any]:
-        """As plain data, for hashes."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """As plain data, for hashes: what is as it is by default says nothing."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

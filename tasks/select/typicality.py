@@ -3,10 +3,11 @@
 import numpy as np
 from pydantic import Field
 
-from tasks.select.coverage import blank, own_columns, reference_of
-from tasks.select.greedy import Term, Values
+from tasks.select.coverage import reference_of
+from tasks.select.greedy import FLOOR, Term, Values
 from tasks.select.objectives import Fixed
-from tasks.select.pool import Pool, Vectors
+from tasks.select.parts import Of, Parts, named
+from tasks.select.pool import Pool
 from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
 
@@ -17,30 +18,39 @@ ROWS = 1024
 class Typicality(StrictModel):
     """How near the nearest neighbours are: 1 / (1 + mean distance), from 1/3 to 1. With diversity it avoids repeats.
 
-    Hacohen et al., "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", 2022.
+    Hacohen et al., "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", 2022. Of objects,
+    neighbours are those of other images, and an image has the mean of its objects.
     """
 
     strength: Strength = 1.0
+    of: Of = "images"
     num_nearest_neighbors: int = Field(default=20, ge=2, description="Neighbours that are looked at.")
     min_typicality: float = Field(default=0.0, ge=0, le=1, description="Nothing less typical is picked, 0 to 1.")
 
     def terms(self, pool: Pool) -> list[Term]:
         """The typicality of each candidate."""
-        found = typicality_of(pool.vectors, self.num_nearest_neighbors)
+        parts, _ = pool.parts(self.of)
+        every = np.arange(len(pool))
+        summed = parts.join(every, typicality_of(parts, self.num_nearest_neighbors), np.add, 0.0)
+        found = summed / np.maximum(parts.counts, 1)
         found[found < self.min_typicality] = 0
-        return [Term(Fixed("typicality", found, "of typicality {:.3f}"), self.strength)]
+        last = 0.0 if self.min_typicality else FLOOR if self.strength >= 0 else 1 / FLOOR
+        found[parts.counts == 0] = last
+        return [Term(Fixed(named("typicality", self.of), found, "of typicality {:.3f}"), self.strength)]
 
 
-def typicality_of(vectors: Vectors, neighbours: int) -> Values:
-    """(n,) typicality of unit rows, among themselves; of many, among a seeded draw of them."""
+def typicality_of(parts: Parts, neighbours: int) -> Values:
+    """(k,) typicality of parts among those of other samples; of many, among a seeded draw of them."""
+    vectors = parts.vectors
     drawn = reference_of(len(vectors))
-    several, own = vectors if drawn is None else vectors[drawn], own_columns(len(vectors), drawn)
+    several = vectors if drawn is None else vectors[drawn]
     most = min(neighbours, len(several) - 1)
     found = np.ones(len(vectors))
     for start in range(0, len(vectors) if most > 0 else 0, ROWS):
-        cosines = vectors[start : start + ROWS] @ several.T
-        blank(cosines, own[start : start + ROWS], -np.inf)
+        rows = np.arange(start, min(start + ROWS, len(vectors)))
+        cosines = vectors[rows] @ several.T
+        parts.blank_own(cosines, rows, drawn, -1)
         nearest = -np.partition(-cosines, most - 1, axis=1)[:, :most]
         distances = np.sqrt(np.maximum(0.0, 2 - 2 * nearest.astype(np.float64)))
-        found[start : start + ROWS] = 1 / (1 + distances.mean(axis=1))
+        found[rows] = 1 / (1 + distances.mean(axis=1))
     return found

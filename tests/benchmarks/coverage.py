@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.select.coverage import Covering
 from tasks.select.greedy import Term, pick_greedily
+from tasks.select.parts import Parts
 from tests.benchmarks.benchmark import Result, by_turns
 from tests.benchmarks.vectors import clustered
 
@@ -26,7 +27,9 @@ def _coverage(dimensions: int) -> Result:
     product = np.zeros((POOL, POOL), np.float32)
     with threadpool_limits(1):
         ours, gram = by_turns(
-            lambda: _cpu_seconds_of(lambda: pick_greedily([Term(Covering(vectors, vectors[:0]))], POOL, PICKS)),
+            lambda: _cpu_seconds_of(
+                lambda: pick_greedily([Term(Covering(Parts.whole(vectors), vectors[:0]))], POOL, PICKS)
+            ),
             lambda: _cpu_seconds_of(lambda: np.matmul(vectors, vectors.T, out=product)),
             rounds=5,
         )

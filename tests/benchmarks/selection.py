@@ -10,6 +10,7 @@ from tasks.select.coverage import Covering
 from tasks.select.diversity import Spreading, spread
 from tasks.select.greedy import Term, pick_greedily
 from tasks.select.objectives import Fixed
+from tasks.select.parts import Parts
 from tasks.select.typicality import typicality_of
 from tests.benchmarks.benchmark import Result, by_turns, seconds_of
 from tests.benchmarks.vectors import clustered
@@ -25,7 +26,7 @@ def measured(_place: Path) -> Iterator[Result]:
         yield _diversity(vectors)
         product = seconds_of(lambda: vectors @ vectors[:PICKS].T)
         yield _beside("diversity x typicality", seconds_of(lambda: _diverse_and_typical(vectors)), product, 40)
-        covering = seconds_of(lambda: pick_greedily([Term(Covering(vectors, vectors[:0]))], POOL, PICKS))
+        covering = seconds_of(lambda: pick_greedily([Term(Covering(Parts.whole(vectors), vectors[:0]))], POOL, PICKS))
         yield _beside("coverage", covering, product, 80)
 
 
@@ -61,8 +62,8 @@ def _radius(vectors: np.ndarray, picks: list[int]) -> float:
 
 
 def _diverse_and_typical(vectors: np.ndarray) -> None:
-    typical = Fixed("typicality", typicality_of(vectors, NEIGHBOURS), "{}")
-    pick_greedily([Term(Spreading(vectors, vectors[:0], 0.0)), Term(typical)], POOL, PICKS)
+    typical = Fixed("typicality", typicality_of(Parts.whole(vectors), NEIGHBOURS), "{}")
+    pick_greedily([Term(Spreading(Parts.whole(vectors), vectors[:0], 0.0)), Term(typical)], POOL, PICKS)
 
 
 def _beside(title: str, seconds: float, product: float, floor: float) -> Result:

@@ -27,6 +27,17 @@ RANGE = {"min_sum": 3, "max_sum": 5}
             {"diversity": {"min_distance": 0.2, "strength": 0.6}},
         ),
         (
+            {**EMBEDDINGS, **TASK},
+            {"type": "DIVERSITY", "stopping_condition_minimum_distance": 0.2},
+            {"diversity": {"of": "objects", "min_distance": 0.2}},
+        ),
+        ({**EMBEDDINGS, **TASK}, {"type": "TYPICALITY"}, {"typicality": {"of": "objects"}}),
+        (
+            {**EMBEDDINGS, **TASK, "tag_name": "vans"},
+            {"type": "SIMILARITY"},
+            {"similarity": {"tag": "vans", "of": "objects"}},
+        ),
+        (
             EMBEDDINGS,
             {"type": "TYPICALITY", "num_nearest_neighbors": 9, "stopping_condition_minimum_typicality": 0.3},
             {"typicality": {"num_nearest_neighbors": 9, "min_typicality": 0.3}},
@@ -130,7 +141,6 @@ def _entry(told: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         ({**_entry(EMBEDDINGS, {"type": "DIVERSITY"}), "lightly_path_regex": "x"}, "lightly_path_regex"),
         ({**_entry(EMBEDDINGS, {"type": "DIVERSITY"}), "n_samples": 0}, "asks for 0 samples"),
         ({**_entry(EMBEDDINGS, {"type": "DIVERSITY"}), "n_samples": 3, "proportion_samples": 0.1}, "it can have one"),
-        (_entry({**EMBEDDINGS, **TASK}, {"type": "DIVERSITY"}), "task of input EMBEDDINGS"),
         (_entry(EMBEDDINGS, {"type": "BALANCE"}), "strategy BALANCE for input EMBEDDINGS"),
         (_entry({"type": "SCORES", "score": "mine"}, {"type": "WEIGHTS"}), "score mine"),
         (_entry({"type": "METADATA", "key": "lightly.snr"}, {"type": "WEIGHTS"}), "metadata lightly.snr"),

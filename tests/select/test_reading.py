@@ -9,7 +9,7 @@ import pytest
 
 from tasks.labels.values import as_text
 from tasks.select.model import predicting_model
-from tasks.select.pick import MODEL_CHOICE, commit_selection, pick_samples, wanted_selection
+from tasks.select.pick import commit_selection, pick_samples, wanted_selection
 from tasks.select.pool import Wants, read_pool
 from tasks.select.settings import SelectSettings
 from tasks.select.tag import put_tag
@@ -39,7 +39,7 @@ def predict(root: Root) -> Callable[[str], None]:
     events = [("planned", "ingest"), *(("committed", stage) for stage in STAGES)]
     for event, stage in events:
         record(root, lambda _log, event=event, stage=stage: Event("b", event, stage, "made", {}, ""))
-    choices.settle(root, MODEL_CHOICE, lambda: {"name": "made", "table": TABLE.name})
+    choices.settle(root, choices.EMBEDDING, lambda: {"name": "made", "table": TABLE.name})
     label = {"annotation_id": ["a"], "value": [as_text({"class": "cat"})], "ontology": ["pets"], "origin": ["human"]}
     insert(root, ANNOTATIONS, sample_id=IDS[:1], **label)
 

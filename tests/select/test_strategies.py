@@ -14,6 +14,7 @@ from tasks.select.columns import kinds, numbers
 from tasks.select.coverage import reference_of
 from tasks.select.diversity import spread
 from tasks.select.order import Chosen, ordered
+from tasks.select.parts import Parts
 from tasks.select.pool import Pick, Pool
 from tasks.select.settings import SelectSettings
 from tasks.select.tagged import Tags
@@ -105,7 +106,7 @@ def test_reference__who_was_drawn_for_it_is_not_ahead(monkeypatch: pytest.Monkey
     vectors = unit(2001, 32, 5, centres=2001)
     drawn = set(reference_of(2001).tolist())
     picks = [pick.row for pick in cover(vectors, vectors[:0], 100)]
-    typical = np.argsort(-typicality_of(vectors, 5))[:200].tolist()
+    typical = np.argsort(-typicality_of(Parts.whole(vectors), 5))[:200].tolist()
     assert max(np.mean([row in drawn for row in rows]) for rows in (picks, typical)) < 0.7
 
 

@@ -1,4 +1,4 @@
-"""The pool: the vectors of its samples, in their order, found with one look at the ids."""
+"""Vectors of a table: in the order of the ids that are asked for, found with one look at them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tasks.select.pool import _vectors
+from tasks.select.vectors import read_vectors
 from tasks.store import tables
 from tasks.store.root import Root
 from tasks.store.schema import embeddings
@@ -37,9 +37,10 @@ def test_vectors__come_in_the_order_of_the_ids_hashed_once(root: Root, monkeypat
 
     monkeypatch.setattr(pc, "index_in", index_in)
     wanted = [*sorted(ids[50:250]), "s-unknown"]
-    found = _vectors(root, TABLE.name, wanted)
+    found, there = read_vectors(root, TABLE.name, "sample_id", wanted)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     assert np.allclose(found, [unit[ids.index(one)] for one in wanted[:-1]], atol=1e-6)
+    assert there.tolist() == [True] * 200 + [False]
     assert sum(hashed) <= len(wanted)
-    assert _vectors(root, TABLE.name, []).shape == (0, 4)
-    assert _vectors(root, "embeddings_none", wanted).shape == (0, 0)
+    assert read_vectors(root, TABLE.name, "sample_id", [])[0].shape == (0, 4)
+    assert read_vectors(root, "embeddings_none", "sample_id", wanted)[0].shape == (0, 0)

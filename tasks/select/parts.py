@@ -1,0 +1,117 @@
+"""What strategies compare: whole samples, or the objects in them, of which a sample shows several, one or none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+Vectors = NDArray[np.float32]
+Places = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+Of = Annotated[
+    Literal["images", "objects"],
+    Field(
+        description="What is compared: whole images; or the objects in them, as boxes and masks cut them out, those of "
+        "labels where there are any, else those of predictions. An image without objects comes last."
+    ),
+]
+
+
+def named(strategy: str, of: Of) -> str:
+    """What a strategy is called where people read it."""
+    return strategy if of == "images" else f"{strategy} of objects"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of samples.
+
+    Attributes:
+        vectors: (k, d) float32, unit rows; those of a sample together, in the order of the samples.
+        starts: (n + 1,) where the parts of each sample begin, and where the last ones end.
+        of: what they are.
+    """
+
+    vectors: Vectors
+    starts: Places
+    of: Of
+
+    @staticmethod
+    def whole(vectors: Vectors) -> "Parts":
+        """Each sample is its only part."""
+        return Parts(vectors, np.arange(len(vectors) + 1), "images")
+
+    @staticmethod
+    def of_each(vectors: Vectors, counts: Iterable[int]) -> "Parts":
+        """Objects, so many of each sample."""
+        ends = np.cumsum(np.fromiter(counts, np.int64))
+        return Parts(vectors, np.concatenate([[0], ends]).astype(np.int64), "objects")
+
+    def __len__(self) -> int:
+        """Samples."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def counts(self) -> Places:
+        """(n,) parts of each sample."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def are_whole(self) -> bool:
+        """Whether every sample is one part."""
+        return bool((self.counts == 1).all())
+
+    @cached_property
+    def owners(self) -> Places:
+        """(k,) the sample of each part."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    def where(self, mask: NDArray[np.bool_]) -> "Parts":
+        """Of the samples for which the mask is true."""
+        return replace(Parts.of_each(self.vectors[mask[self.owners]], self.counts[mask]), of=self.of)
+
+    def places(self, rows: Places) -> Places:
+        """Where the parts of some samples are, in the order of these."""
+        if self.are_whole:
+            return rows
+        counts = self.counts[rows]
+        begins = np.repeat(self.starts[rows] - (np.cumsum(counts) - counts), counts)
+        return begins + np.arange(len(begins))
+
+    def blank_own(self, matrix: Vectors, places: Places, columns: Places | None, value: float) -> None:
+        """Put a value where parts of a sample meet each other.
+
+        Args:
+            matrix: (p, c), a row for each of `places`.
+            places: p parts.
+            columns: c parts in their order; all if None.
+            value: to put there.
+        """
+        whose, asked = self.owners if columns is None else self.owners[columns], self.owners[places]
+        first, behind = np.searchsorted(whose, asked, "left"), np.searchsorted(whose, asked, "right")
+        counts = behind - first
+        met = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        matrix[np.repeat(np.arange(len(asked)), counts), met] = value
+
+    def join(self, rows: Places, values: NDArray[Any], how: np.ufunc, empty: float) -> NDArray[Any]:
+        """One value a sample from those of its parts.
+
+        Args:
+            rows: r samples.
+            values: (p, ...) of the parts of these, as `places` has them.
+            how: np.maximum, np.add or another that joins two.
+            empty: value of a sample without parts.
+        """
+        if self.are_whole:
+            return values
+        counts = self.counts[rows]
+        joined = np.full((len(rows), *values.shape[1:]), empty, values.dtype)
+        if len(values):
+            filled = counts > 0
+            joined[filled] = how.reduceat(values, (np.cumsum(counts) - counts)[filled], axis=0)
+        return joined
