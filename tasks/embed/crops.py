@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pyarrow as pa
 
 from tasks.embed.choose import Model, recorded_model
-from tasks.embed.members import CROPS, members_uri, table_of
+from tasks.embed.members import CROPS, members_uri, table_for
 from tasks.labels.crops import read_crops
 from tasks.store import staging, tables, views
 from tasks.store.ids import batch_id
@@ -43,7 +43,7 @@ def _lacking(root: Root, model: Model, version: str, least_score: float) -> pa.T
 
 def _known(root: Root, log: Log, model: Model) -> set[str]:
     """Crops that have a vector which readers see."""
-    dataset = tables.open_table(root, table_of(CROPS.empty_table(), model).name)
+    dataset = tables.open_table(root, table_for(CROPS.empty_table(), model).name)
     if dataset is None:
         return set()
     rows = dataset.to_table(columns=["crop_id", "batch_id"])

@@ -7,7 +7,7 @@ from tasks.store import staging
 from tasks.store.kept import kept_in
 from tasks.store.log import Log, read_log
 from tasks.store.root import Root
-from tasks.store.schema import crops, embeddings
+from tasks.store.schema_vectors import crops, embeddings
 from tasks.store.table import Table
 
 SAMPLES = pa.schema([("sample_id", pa.string())])
@@ -55,7 +55,7 @@ def are_crops(members: pa.Table) -> bool:
     return "crop_id" in members.column_names
 
 
-def table_of(members: pa.Table, model: Model) -> Table:
+def table_for(members: pa.Table, model: Model) -> Table:
     """Where their vectors belong."""
     name = model.table.removeprefix("embeddings_")
     return (crops if are_crops(members) else embeddings)(name, model.dimensions)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.embed import backbone, descriptor
 from tasks.embed.choose import Model, weights_of
-from tasks.embed.members import are_crops, list_members, members_now, read_members, table_of
+from tasks.embed.members import are_crops, list_members, members_now, read_members, table_for
 from tasks.embed.pictures import Pictures
 from tasks.embed.settings import THUMBNAIL, EmbedSettings
 from tasks.embed.vectors import described, embedded
@@ -65,7 +65,7 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     opened = open_root(root)
     version = _version(model, settings)
     members = read_members(opened, batch)
-    key = table_of(members, model).key
+    key = table_for(members, model).key
     parts, total, count = [_JUDGED.empty_table()], np.zeros(model.dimensions), 0
     for rows in staging.read_all(opened, _shards(opened, batch, version, members)):
         vectors = tables.matrix(rows["vector"])
@@ -91,7 +91,7 @@ def commit_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     """Commit the vectors of a batch; its counts."""
     opened = open_root(root)
     members = read_members(opened, batch)
-    table = table_of(members, model)
+    table = table_for(members, model)
     shards = _shards(opened, batch, _version(model, settings), members)
 
     def rows() -> Iterator[tuple[Table, pa.Table]]:

@@ -13,7 +13,8 @@ from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.erase import count, erase, purge
 from tasks.store.root import Root
-from tasks.store.schema import DUPLICATES, FINDINGS, METADATA, OBJECTS, OF_VECTORS
+from tasks.store.schema import DUPLICATES, FINDINGS, METADATA, OBJECTS
+from tasks.store.schema_vectors import OF_VECTORS
 from tasks.store.schema_video import VIDEOS
 from tasks.store.table import Table
 

@@ -3,47 +3,9 @@
 import pyarrow as pa
 
 from tasks.store.schema_tombstones import TOMBSTONES
+from tasks.store.schema_vectors import of_vectors
 from tasks.store.schema_video import VIDEOS
 from tasks.store.table import JSON, TEXT, TIME, Column, Table
-
-
-def embeddings(name: str, dimensions: int) -> Table:
-    """The table of one model's vectors: a table a model, because a column of vectors has one length."""
-    return Table(
-        f"embeddings_{name}",
-        "one row per sample and model",
-        "sample_id",
-        (
-            Column("sample_id", TEXT, "the sample"),
-            Column("vector", pa.list_(pa.float16(), dimensions), "embedding, unit length"),
-            Column("model", TEXT, "name of the model"),
-            Column("batch_id", TEXT, "batch that embedded it"),
-        ),
-    )
-
-
-def crops(name: str, dimensions: int) -> Table:
-    """The table of one model's vectors of objects, as boxes and masks cut them out of samples."""
-    return Table(
-        f"crops_{name}",
-        "one row per crop of a sample and model",
-        "crop_id",
-        (
-            Column("crop_id", TEXT, "hash of sample_id and edges"),
-            Column("sample_id", TEXT, "the sample that shows it"),
-            Column("left", pa.int32(), "first column of pixels, of the upright original"),
-            Column("top", pa.int32(), "first row of pixels"),
-            Column("right", pa.int32(), "column behind the last one"),
-            Column("bottom", pa.int32(), "row behind the last one"),
-            Column("vector", pa.list_(pa.float16(), dimensions), "embedding, unit length"),
-            Column("model", TEXT, "name of the model"),
-            Column("batch_id", TEXT, "batch that embedded it"),
-        ),
-    )
-
-
-OF_VECTORS = {"embeddings_": embeddings, "crops_": crops}
-"""Tables of which each model has its own, by how their names begin."""
 
 OBJECTS = Table(
     "objects",
@@ -311,16 +273,9 @@ TABLES = {
 
 def table_of(name: str, rows: pa.Table) -> Table:
     """The table that `rows` belong in, by name; a table of vectors takes their length from the rows."""
-    if name in TABLES:
-        return TABLES[name]
-    return _of_vectors(name, rows.schema.field("vector").type.list_size)
+    return TABLES[name] if name in TABLES else of_vectors(name, rows.schema.field("vector").type.list_size)
 
 
 def key_of(name: str) -> str:
     """The key of a table, by name."""
-    return TABLES[name].key if name in TABLES else _of_vectors(name, 1).key
-
-
-def _of_vectors(name: str, dimensions: int) -> Table:
-    begin, made = next(pair for pair in OF_VECTORS.items() if name.startswith(pair[0]))
-    return made(name.removeprefix(begin), dimensions)
+    return TABLES[name].key if name in TABLES else of_vectors(name, 1).key

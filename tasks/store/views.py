@@ -17,7 +17,8 @@ from tasks.store.kept import discarded_after_ingest
 from tasks.store.log import STAGES, Log, read_log
 from tasks.store.plans import plan_uri
 from tasks.store.root import Root
-from tasks.store.schema import TABLES, embeddings
+from tasks.store.schema import TABLES
+from tasks.store.schema_vectors import embeddings
 
 TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 

@@ -17,7 +17,8 @@ from tasks.store.commit import Resolved, commit
 from tasks.store.ids import make_id, object_id
 from tasks.store.log import STAGES
 from tasks.store.root import Root, open_root
-from tasks.store.schema import DUPLICATES, OBJECTS, SAMPLES, embeddings
+from tasks.store.schema import DUPLICATES, OBJECTS, SAMPLES
+from tasks.store.schema_vectors import embeddings
 from tasks.store.table import Table
 
 FOLDER = 1000

@@ -18,7 +18,8 @@ from tasks.store import choices, tables
 from tasks.store.commit import Resolved, commit
 from tasks.store.log import Event, record
 from tasks.store.root import Root, open_root
-from tasks.store.schema import SAMPLES, SNAPSHOTS, embeddings
+from tasks.store.schema import SAMPLES, SNAPSHOTS
+from tasks.store.schema_vectors import embeddings
 
 CLASSES = ("red", "green", "blue")
 DIMENSIONS = 8

@@ -6,7 +6,7 @@ import pyarrow as pa
 from tasks.report.projection import FEWEST, SIDE, Map, draw_map, lay_out, place
 from tasks.store import tables
 from tasks.store.root import Root
-from tasks.store.schema import embeddings
+from tasks.store.schema_vectors import embeddings
 from tests.report.scene import DIMENSIONS, ISLANDS, column_of, vectors_of
 
 MODEL = {"name": "made", "table": "embeddings_made"}

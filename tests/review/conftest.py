@@ -17,7 +17,8 @@ from tasks.store.commit import write
 from tasks.store.ids import make_id
 from tasks.store.log import Event, append, read_log
 from tasks.store.root import Root
-from tasks.store.schema import ANNOTATIONS, PREDICTIONS, SAMPLES, embeddings
+from tasks.store.schema import ANNOTATIONS, PREDICTIONS, SAMPLES
+from tasks.store.schema_vectors import embeddings
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -17,7 +17,8 @@ from tasks.store import choices, tables
 from tasks.store.errors import UsageError
 from tasks.store.log import STAGES, Event, read_log, record
 from tasks.store.root import Root
-from tasks.store.schema import ANNOTATIONS, FINDINGS, PREDICTIONS, SAMPLES, embeddings
+from tasks.store.schema import ANNOTATIONS, FINDINGS, PREDICTIONS, SAMPLES
+from tasks.store.schema_vectors import embeddings
 
 TABLE = embeddings("made", 4)
 IDS = [f"s-{number}" for number in range(8)]

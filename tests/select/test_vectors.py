@@ -10,7 +10,7 @@ import pytest
 from tasks.select.vectors import read_vectors
 from tasks.store import tables
 from tasks.store.root import Root
-from tasks.store.schema import embeddings
+from tasks.store.schema_vectors import embeddings
 
 TABLE = embeddings("made", 4)
 

@@ -14,7 +14,8 @@ from tasks.store.commit import Resolved, commit, committed, roll_forward, stayin
 from tasks.store.errors import StagedAwayError
 from tasks.store.log import Event, Log, read_log, record
 from tasks.store.root import Root, open_root
-from tasks.store.schema import OBJECTS, SAMPLES, embeddings
+from tasks.store.schema import OBJECTS, SAMPLES
+from tasks.store.schema_vectors import embeddings
 from tasks.store.storage import to_path
 from tasks.store.table import Table
 
