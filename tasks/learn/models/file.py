@@ -115,7 +115,7 @@ def read_predicted(root: Root, version: str) -> pa.Table:
     """What the model predicted of its snapshot's samples, see PREDICTED. Raises UsageError if that is gone."""
     rows = staging.read_rows(root, model_uri(root, version, "predictions.parquet"))
     if rows is None:
-        raise UsageError(f"The predictions of model {version} are gone or damaged: `winnow learn` makes them again.")
+        raise UsageError(f"predictions.parquet of model {version} is gone or damaged: restore it from a backup.")
     return rows
 
 
