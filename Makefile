@@ -84,7 +84,7 @@ lock: requirements-uv.txt ## renew the hashed locks from the ranges in pyproject
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.txt; }
 	$(COMPILE) --extra cpu pyproject.toml --output-file requirements.txt
 	$(COMPILE) --extra gpu --constraint requirements.txt pyproject.toml --output-file requirements-gpu.txt
-	$(COMPILE) --extra cpu --extra openvino --extra dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	$(COMPILE) --extra cpu --extra openvino --extra wandb --extra dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 	printf 'cleanvision\nimagededup\n' | $(COMPILE) --constraint requirements.txt - --output-file requirements-bench.txt
 	echo 'label-studio>=1.23,<2' | $(COMPILE) - --output-file requirements-label-studio.txt
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt

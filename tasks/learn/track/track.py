@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tasks.learn.models.file import ModelConfig, model_uri
+from tasks.learn.models.file import ModelConfig, model_uri, read_config
 from tasks.learn.settings import LearnSettings
 from tasks.learn.track import mlflow_runs
 from tasks.store.errors import Unreachable, UsageError
@@ -32,11 +32,7 @@ def track_fit(root: Root, config: ModelConfig, settings: LearnSettings) -> list[
     if _tracked(root, config.version).get("place") != place:
         refuse_tracker_away(root, settings)
         run_id = mlflow_runs.log_fit(root, config, place)
-        if settings.tracker == "wandb":
-            from tasks.learn.track.wandb_runs import log_run
-
-            log_run(root, config)
-        told = json.dumps({"place": place, "run_id": run_id}, indent=1)
+        told = json.dumps({"place": place, "run_id": run_id, "tracker": settings.tracker}, indent=1)
         root.storage.write(_uri(root, config.version), told.encode())
     return []
 
@@ -45,8 +41,12 @@ def log_evaluation(root: Root, version: str, evaluation: dict[str, Any]) -> None
     """Add to the run of a model how good it is, if it is tracked. Raises UsageError if MLflow is away."""
     tracked = _tracked(root, version)
     if tracked:
-        config = root.storage.read(model_uri(root, version, "model.json"))
-        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation, config.decode())
+        config = read_config(root, version)
+        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation, config.model_dump_json(indent=2))
+        if tracked.get("tracker") == "wandb":
+            from tasks.learn.track.wandb_runs import log_run
+
+            log_run(root, config, evaluation)
 
 
 def set_alias(root: Root, version: str, alias: str, settings: LearnSettings) -> None:

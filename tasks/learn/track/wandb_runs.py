@@ -20,8 +20,11 @@ def refuse_missing() -> None:
         raise UsageError("learn.tracker: wandb is not installed; `pip install wandb`, or take the setting out.")
 
 
-def log_run(root: Root, config: ModelConfig) -> None:
-    """Track a model that is on file: settings, snapshot and curves. The same version goes on with the same run."""
+def log_run(root: Root, config: ModelConfig, evaluation: dict[str, Any]) -> None:
+    """Track a model that was evaluated: settings, snapshot, curves, metrics with their intervals, confusion.
+
+    Told at once, since what is kept on this machine is one folder a run. The same version goes on with the same run.
+    """
     refuse_missing()
     os.environ.setdefault("WANDB_MODE", OFFLINE)
     import wandb
@@ -39,4 +42,23 @@ def log_run(root: Root, config: ModelConfig) -> None:
     )
     for epoch, figures in enumerate(config.settings["curves"]):
         run.log(figures, step=epoch)
+    run.summary.update(
+        {
+            f"test/{name}" if bound == "value" else f"test/{name} {bound}": value
+            for name, figures in evaluation["metrics"].items()
+            for bound, value in figures.items()
+            if value is not None
+        }
+    )
+    if evaluation.get("confusion"):
+        run.log({"confusion": _confusion(evaluation["confusion"])})
     run.finish()
+
+
+def _confusion(confusion: dict[str, Any]) -> Any:
+    """Rows are labels, columns what was predicted."""
+    import wandb
+
+    names = confusion["classes"]
+    rows = [[name, *line] for name, line in zip(names, confusion["counts"], strict=True)]
+    return wandb.Table(["label", *names], rows)

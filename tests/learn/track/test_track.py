@@ -98,3 +98,24 @@ def test_fit_model__with_mlflow_away_nothing_is_trained(tmp_path: Path) -> None:
     assert list(root.storage.names(root.at("models"))) == []
     with pytest.raises(UsageError, match="http"):
         fit_model(root.uri, "s1", LearnSettings(tracking_uri="mlruns"))
+
+
+def test_wandb__has_settings_curves_metrics_and_confusion_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    root = made_root(tmp_path / "root", 45)
+    version = fit_model(root.uri, "s1", LearnSettings(tracker="wandb")).version
+    confusion = {"classes": ["hat", "\u6587"], "counts": [[3, 0], [1, 2]]}
+    evaluation = {"metrics": {"accuracy": {"value": 0.5, "low": 0.25, "high": None}}, "confusion": confusion}
+    log_evaluation(root, version, evaluation)
+    (folder,) = (tmp_path / "root" / "wandb").glob("offline-run-*")
+    (log,) = folder.glob("*.wandb")
+    content = log.read_bytes()
+    for said in (b"test/accuracy", b"test/accuracy low", b"snapshot_hash", version.encode(), b"confusion"):
+        assert said in content
+    assert b"accuracy high" not in content
+    (table,) = folder.rglob("*.table.json")
+    told = json.loads(table.read_text())
+    assert (told["columns"], told["data"]) == (["label", "hat", "\u6587"], [["hat", 3, 0], ["\u6587", 1, 2]])
