@@ -1,4 +1,4 @@
-"""Weights & Biases: one run a model version; without a key of the user's it stays on this machine."""
+"""Weights & Biases: one run a model version; it stays on this machine unless the user sets WANDB_MODE."""
 
 import importlib.util
 import os
