@@ -117,21 +117,22 @@ class _Kernel:
         self.vectors, self.reference, self.radius = vectors, reference, radius
         self.dense: Vectors | None = None
         if len(vectors) * len(reference) <= DENSE_ENTRIES:
-            self.dense = _similarity(vectors, reference, radius)
+            self.dense = similarity(vectors, reference, radius)
 
     def rows(self, places: Places) -> Vectors:
         """(len(places), r) float32."""
         if self.dense is None:
-            return _similarity(self.vectors[places], self.reference, self.radius)
+            return similarity(self.vectors[places], self.reference, self.radius)
         return self.dense[places[0] : places[0] + 1] if len(places) == 1 else self.dense[places]
 
 
-def _similarity(left: Vectors, right: Vectors, radius: float) -> Vectors:
+def similarity(left: Vectors, right: Vectors, radius: float) -> Vectors:
+    """(l, r) float32, how much unit rows cover each other: exp(-|x - y|^2 / radius^2)."""
     cosine = left @ right.T
     cosine -= 1
     cosine *= 2 / radius**2
-    similarity: Vectors = np.exp(cosine, out=cosine)
-    return similarity
+    kernel: Vectors = np.exp(cosine, out=cosine)
+    return kernel
 
 
 def reference_of(size: int) -> NDArray[np.int64] | None:
@@ -144,5 +145,5 @@ def reference_of(size: int) -> NDArray[np.int64] | None:
 def _covered_by(chosen: Vectors, reference: Vectors, radius: float) -> Vectors:
     covered = np.zeros(len(reference), np.float32)
     for start in range(0, len(chosen), 1024):
-        np.maximum(covered, _similarity(chosen[start : start + 1024], reference, radius).max(axis=0), out=covered)
+        np.maximum(covered, similarity(chosen[start : start + 1024], reference, radius).max(axis=0), out=covered)
     return covered

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from tasks.labels.probe import Probe, fit_probe
 from tasks.labels.values import as_value
-from tasks.select.coverage import Covering
+from tasks.select.coverage import Covering, reference_of, similarity
 from tasks.select.greedy import Term
 from tasks.select.parts import Parts
 from tasks.select.pool import Pool
@@ -24,12 +24,18 @@ TRUST = 0.3
 """Of the way from guessing the commonest class to being always right, how far a probe has to get for the vectors to be
 trusted entirely."""
 
+EVENED = 0.5
+"""Without labels a sample counts as 1 / density to this power: a common kind by the root of how often it comes."""
+
 MOST_LABELS = 5000
 """A probe is fitted on so many labels at most, a seeded draw of them."""
 
 
 class Default(StrictModel):
     """Coverage; with labels, of what is uncertain, drawn towards random where vectors tell little of the labels.
+
+    Without labels what is common counts by the square root of how often it comes, so that the first labels find rare
+    kinds too; as tags are sampled by Mahajan et al., "Exploring the Limits of Weakly Supervised Pretraining", 2018.
 
     Uncertainty Herding: Bae, Oliveira and Sutherland, "Uncertainty Herding: One Active Learning Method for All Label
     Budgets", 2025. Uncertainty is 1 - margin of a calibrated linear probe on the labels so far. The radius shrinks with
@@ -43,11 +49,23 @@ class Default(StrictModel):
         """The share of the uncertain pool that a candidate newly covers, and chance as far as that tells nothing."""
         weights, trust = _uncertainty(pool)
         vectors, chosen = (pool.vectors, pool.chosen) if weights is None else _centred(pool.vectors, pool.chosen)
-        radius = min(RADIUS, SHRINK * _typical_distance(chosen)) if len(chosen) > 1 else RADIUS
-        terms = [Term(Covering(Parts.whole(vectors), chosen, max(radius, 1e-3), weights), self.strength * trust)]
+        radius = max(1e-3, min(RADIUS, SHRINK * _typical_distance(chosen)) if len(chosen) > 1 else RADIUS)
+        weights = _evened(vectors, radius) if weights is None else weights
+        terms = [Term(Covering(Parts.whole(vectors), chosen, radius, weights), self.strength * trust)]
         if trust < 1:
             terms += [Term(drawn.objective, self.strength * (1 - trust)) for drawn in Random().terms(pool)]
         return terms
+
+
+def _evened(vectors: Vectors, radius: float) -> NDArray[np.float32]:
+    """(n,) how much each sample is worth to be covered: less where many lie; of many, those that stand for all."""
+    drawn = reference_of(len(vectors))
+    rows = np.arange(len(vectors)) if drawn is None else drawn
+    weights = np.ones(len(vectors), np.float32)
+    for start in range(0, len(rows), 1024):
+        some = rows[start : start + 1024]
+        weights[some] = similarity(vectors[some], vectors[rows], radius).mean(axis=1) ** -EVENED
+    return weights
 
 
 def _centred(vectors: Vectors, chosen: Vectors) -> tuple[Vectors, Vectors]:

@@ -26,7 +26,7 @@ from tasks.store.schema import SELECTIONS
 from tasks.store.staging import Staged
 from tasks.unit import unit
 
-REVISION = 3
+REVISION = 4
 """Goes up when the code gives other picks for the same pool."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")

@@ -35,6 +35,16 @@ def test_default__without_labels_finds_every_cluster_at_once() -> None:
     assert found.told["reached"]["coverage"]["after"] > found.told["reached"]["coverage"]["before"] == 0
 
 
+def test_default__without_labels_rare_kinds_are_found_among_common_ones() -> None:
+    """Of eight kinds, one fifty times as common as the others: coverage alone stays with what is common."""
+    vectors, kinds = clusters({0: 500, **dict.fromkeys(range(1, 8), 10)}, 0, noise=0.9)
+    found = [
+        len({int(kinds[int(name)]) for name in picked(pool_of(vectors), 10, strategy).ids})
+        for strategy in ("default", "coverage")
+    ]
+    assert found[0] > found[1]
+
+
 def test_default__any_prefix_is_what_a_smaller_budget_picks() -> None:
     pool = pool_of(unit(200, 16, 2))
     assert picked(pool, 30, "default").ids[:10] == picked(pool, 10, "default").ids
