@@ -35,6 +35,7 @@ GATE_BEFORE: dict[str, Transition] = {
     "dedupe": "deduplicated",
     "embed": "embedded",
     "compare": "compared",
+    "crops": "embedded",
     "select": "selected",
     "label": "annotated",
     "snapshot": "split",

@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.curate import embed_with, finished
 from flows.publish import publish_pictures, publish_summary
@@ -12,17 +13,18 @@ from flows.settings import Settings
 from tasks.annotate.handoff import hand_off, missing_handoffs
 from tasks.embed.choose import recorded_model
 from tasks.embed.crops import plan_crops
+from tasks.labels.crops import STAGE
 from tasks.learn.settings import LearnSettings
 from tasks.report.gallery import thumbnails_of
 from tasks.select.model import predicting_model
-from tasks.select.pick import commit_selection, pick_samples, wanted_selection
+from tasks.select.pick import commit_selection, is_released, pick_samples, wanted_selection
 from tasks.select.set_aside import SetAside
 from tasks.store.log import read_log
 from tasks.store.root import WAITING, locked, open_root
 from tasks.store.storage import shown
 
 
-@flow(name="select")
+@flow(name="select", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
 def select(settings: Settings, name: str | None = None, rejudge: bool = True) -> Any:
     """Pick the samples that are worth a label, and hand them off.
 
@@ -54,7 +56,7 @@ def pick(run: Run, name: str | None) -> None:
         return
     run.summary.batches.append(wanted.name)
     if run.due(wanted.name, "select", "selected"):
-        if asked.of_objects and not embed_objects(run):
+        if asked.of_crops and not is_released(run.opened, wanted.name) and not embed_crops(run):
             return
         with run.at_work(wanted.name, "select"):
             staged = pick_samples(run.root, wanted.name, wanted.most, asked, aside(learn), learn.ontology)
@@ -62,19 +64,19 @@ def pick(run: Run, name: str | None) -> None:
                 run.count(commit_selection(run.root, wanted.name, staged))
 
 
-def embed_objects(run: Run) -> bool:
-    """What the samples show, object by object, to vectors, for strategies that look at that; whether none is held."""
+def embed_crops(run: Run) -> bool:
+    """Crops of the samples to vectors, for strategies that look at crops; whether none of them is held."""
     asked, model = run.settings.select, recorded_model(run.opened)
     said_by = predicting_model(run.opened, read_log(run.opened), asked, run.settings.learn.ontology)
     if model is None or said_by is None:
         return True
-    planned = plan_crops(run.root, said_by, asked.object_score)
+    planned = plan_crops(run.root, said_by, asked.crop_score)
     for batch in planned:
         run.summary.batches.append(batch)
-        if run.due(batch, "embed", "embedded"):
-            with run.at_work(batch, "embed"):
+        if run.due(batch, STAGE, "embedded"):
+            with run.at_work(batch, STAGE):
                 embed_with(run, batch, model)
-    return all(run.done(batch, "embed") for batch in planned)
+    return all(run.done(batch, STAGE) for batch in planned)
 
 
 def aside(learn: LearnSettings) -> SetAside:

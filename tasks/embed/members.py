@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from tasks.embed.choose import Model
+from tasks.labels.crops import STAGE
 from tasks.store import staging
 from tasks.store.kept import kept_in
 from tasks.store.log import Log, read_log
@@ -40,7 +41,7 @@ def members_now(root: Root, log: Log, batch: str) -> pa.Table:
 
     A batch of objects keeps more once another one is discarded whose samples it repeated.
     """
-    if log.batches[batch].planned.stage == "embed":
+    if log.batches[batch].planned.stage in ("embed", STAGE):
         return read_members(root, batch)
     return kept_in(root, log, [batch]).cast(SAMPLES).combine_chunks()
 
@@ -53,6 +54,11 @@ def read_members(root: Root, batch: str) -> pa.Table:
 def are_crops(members: pa.Table) -> bool:
     """Whether they are crops of samples."""
     return "crop_id" in members.column_names
+
+
+def stage_of(members: pa.Table) -> str:
+    """The stage in which they are embedded."""
+    return STAGE if are_crops(members) else "embed"
 
 
 def table_for(members: pa.Table, model: Model) -> Table:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.embed import backbone, descriptor
 from tasks.embed.choose import Model, weights_of
-from tasks.embed.members import are_crops, list_members, members_now, read_members, table_for
+from tasks.embed.members import are_crops, list_members, members_now, read_members, stage_of, table_for
 from tasks.embed.pictures import Pictures
 from tasks.embed.settings import THUMBNAIL, EmbedSettings
 from tasks.embed.vectors import described, embedded
@@ -46,7 +45,7 @@ def embed_shard(root: str, batch: str, shard: int, model: Model, settings: Embed
     """Stage the vectors of one shard of a batch's members unless they are staged already; how many."""
     opened = open_root(root)
     members = read_members(opened, batch).slice(shard * SHARD_SIZE, SHARD_SIZE)
-    uri = staging.shard_uri(opened, batch, "embed", _version(model, settings), shard)
+    uri = staging.shard_uri(opened, batch, stage_of(members), _version(model, settings), shard)
     staged = staging.read_rows(opened, uri)
     if staged is not None and staged.select(members.column_names).equals(members):
         advance("embed", len(members))
@@ -65,7 +64,7 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     opened = open_root(root)
     version = _version(model, settings)
     members = read_members(opened, batch)
-    key = table_for(members, model).key
+    key, stage = table_for(members, model).key, stage_of(members)
     parts, total, count = [_JUDGED.empty_table()], np.zeros(model.dimensions), 0
     for rows in staging.read_all(opened, _shards(opened, batch, version, members)):
         vectors = tables.matrix(rows["vector"])
@@ -75,7 +74,7 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
         dimensions = np.full(len(rows), vectors.shape[1])
         columns = [rows[key], rows["sample_id"], dimensions, np.nan_to_num(lengths), finite]
         parts.append(pa.table(dict(zip(_JUDGED.names, columns, strict=True)), schema=_JUDGED))
-    uri = opened.at("staging", batch, "embed", "judged.parquet")
+    uri = opened.at("staging", batch, stage, "judged.parquet")
     judged = pa.concat_tables(parts)
     staging.write_rows(opened, uri, judged)
     facts = {
@@ -83,7 +82,7 @@ def gather_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
         "dimensions": model.dimensions,
         "mean_cosine": _mean_cosine(total, count),
     }
-    return Staged(batch, "embed", uri, facts, staging.settings_hash(version, facts))
+    return Staged(batch, stage, uri, facts, staging.settings_hash(version, facts))
 
 
 @unit("commit embed")
@@ -101,16 +100,19 @@ def commit_embed(root: str, batch: str, model: Model, settings: EmbedSettings) -
     def resolve(log: Log) -> Resolved:
         if not members_now(opened, log, batch).equals(members):
             raise StagedAwayError(f"Other samples of {batch} are kept than were embedded; run the same command again.")
-        small = sum(pc.sum(part[SMALL]).as_py() or 0 for part in staging.read_all(opened, shards, [SMALL]))
-        what = "crops" if are_crops(members) else "embedded"
-        counts = {what: len(members), "model": model.name, **({"from_thumbnails": small} if small else {})}
-        return Resolved(rows(), counts)
+        small = {
+            sample
+            for part in staging.read_all(opened, shards, ["sample_id", SMALL])
+            for sample in part.filter(part[SMALL])["sample_id"].to_pylist()
+        }
+        counts = {"crops" if are_crops(members) else "embedded": len(members), "model": model.name}
+        return Resolved(rows(), {**counts, **({"from_thumbnails": len(small)} if small else {})})
 
-    return commit(opened, batch, "embed", resolve).counts
+    return commit(opened, batch, stage_of(members), resolve).counts
 
 
 def _shards(root: Root, batch: str, version: str, members: pa.Table) -> list[str]:
-    return staging.shard_uris(root, batch, "embed", version, len(members), SHARD_SIZE)
+    return staging.shard_uris(root, batch, stage_of(members), version, len(members), SHARD_SIZE)
 
 
 _JUDGED = pa.schema(

@@ -1,4 +1,4 @@
-"""Crops: the objects that samples show, as boxes and masks cut them out: of labels, else of what a model predicts."""
+"""Crops: what boxes and masks cut out of samples: those of labels, else those that a model predicts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,10 +8,13 @@ from typing import Any
 from tasks.labels.values import Value, as_value, bounds, shapes
 from tasks.store.ids import make_id
 
+STAGE = "crops"
+"""The stage of batches in which they are embedded."""
+
 
 @dataclass(frozen=True)
 class Crop:
-    """One object: the sample that shows it, and where, in whole pixels of the upright original."""
+    """One crop: of which sample, and where, in whole pixels of the upright original."""
 
     sample_id: str
     left: int
@@ -26,14 +29,14 @@ class Crop:
 
 
 def read_crops(connection: Any, model: str, least_score: float) -> dict[str, list[Crop]]:
-    """The crops of every sample that is kept, selected or labelled and shows any, in the order of their ids.
+    """The crops of every sample that is kept, selected or labelled and has any, in the order of their ids.
 
-    The newest label with boxes or masks counts; what has none shows what the model predicts of it.
+    The newest label with boxes or masks counts; without one, what the model predicts.
 
     Args:
         connection: has the views, see tasks/store/views.py.
         model: version of the model whose predictions count.
-        least_score: predicted objects with a lower score are none, 0 to 1.
+        least_score: what is predicted with a lower score is none, 0 to 1.
     """
     found = {}
     for sample_id, width, height, value in connection.execute(_SHAPES, [model]).fetchall():

@@ -74,7 +74,6 @@ class Balancing:
         from scipy.sparse import csr_array
 
         self.name = f"balance {asked.column}"
-        self.last = FLOOR if asked.strength >= 0 else 1 / FLOOR
         whole = sum(before, sum(among, Counter[str]()))
         self.categories = sorted({*whole, *asked.target})
         place = {category: column for column, category in enumerate(self.categories)}
@@ -82,6 +81,7 @@ class Balancing:
         rows, columns, counts = (np.array(part) for part in zip(*entries, strict=True)) if entries else (_NONE,) * 3
         self.counts = csr_array((counts.astype(float), (rows, columns)), shape=(len(among), len(place)))
         self.objects = np.asarray(self.counts.sum(axis=1)).ravel()
+        self.lacking, self.lacks = self.objects == 0, f"has nothing as {asked.column}"
         self.shares = _shares_of(asked, self.categories, np.asarray(self.counts.sum(axis=0)).ravel())
         self.chosen = np.zeros(len(place))
         for each in before:
@@ -91,8 +91,8 @@ class Balancing:
     def values(self, rows: Places) -> Values:
         """Mean quotients of the categories."""
         quotients = np.maximum(self.shares / (self.chosen + 0.5), FLOOR)
-        wanted = np.asarray(self.counts[rows] @ quotients) / np.maximum(self.objects[rows], 1)
-        return np.where(self.objects[rows] > 0, wanted, self.last)
+        wanted: Values = np.asarray(self.counts[rows] @ quotients) / np.maximum(self.objects[rows], 1)
+        return wanted
 
     def add(self, row: int) -> None:
         """Its categories are less wanted from now on."""

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tasks.select.greedy import Change, Places, Term, Values
-from tasks.select.parts import Of, Parts, named
+from tasks.select.parts import LACKS, Of, Parts, named
 from tasks.select.pool import Pool
 from tasks.select.strength import Strength
 from tasks.select.vectors import Vectors
@@ -27,8 +27,8 @@ BLOCK = 32
 class Coverage(StrictModel):
     """RBF kernel coverage, maximised greedily with lazy evaluation.
 
-    MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024. Of objects, those
-    of an image cover those of all images together.
+    MaxHerding: Bae et al., "Generalized Coverage for More Robust Low-Budget Active Learning", 2024. Of crops, those of
+    an image cover those of all images together.
     """
 
     strength: Strength = 1.0
@@ -50,20 +50,21 @@ class Covering:
     drawn.
 
     Args:
-        parts: candidates, or what each of them shows; what is to be covered at the same time.
+        parts: candidates, or crops of them; what is to be covered at the same time.
         chosen: (m, d) float32, unit rows that cover already.
         radius: distance at which a row covers 1/e of another.
         weights: (k,) float32, how much each part is worth to be covered; 1 without it.
     """
 
     change: Change = "falls"
+    lacks = LACKS
 
     def __init__(
         self, parts: Parts, chosen: Vectors, radius: float = 1.0, weights: NDArray[np.float32] | None = None
     ) -> None:
         vectors = parts.vectors
         self.name = named("coverage", parts.of)
-        self.parts, self.drawn = parts, reference_of(len(vectors))
+        self.parts, self.lacking, self.drawn = parts, parts.lacking, reference_of(len(vectors))
         reference = vectors if self.drawn is None else vectors[self.drawn]
         weights = np.ones(len(vectors), np.float32) if weights is None else weights
         self.weights = weights if self.drawn is None else weights[self.drawn]
@@ -72,19 +73,18 @@ class Covering:
         self.covered = _covered_by(chosen, reference, radius)
         self.share_before = self._share()
         self.block = 1 if self.kernel.dense is not None else BLOCK
-        self.at_once = max(1, PARTS_AT_ONCE // max(1, int(parts.counts.max(initial=1))))
 
     def values(self, rows: Places) -> Values:
         """Shares of the pool, 0 to 1."""
         gains = np.zeros(len(rows))
-        for start in range(0, len(rows), self.at_once):
-            some = rows[start : start + self.at_once]
+        for chunk in self.parts.chunks(rows, PARTS_AT_ONCE):
+            some = rows[chunk]
             places = self.parts.places(some)
             newly = self.kernel.rows(places) - self.covered
             if self.drawn is not None:
                 self.parts.blank_own(newly, places, self.drawn, 0)
-            newly = self.parts.join(some, newly, np.maximum, 0)
-            gains[start : start + self.at_once] = np.maximum(newly, 0, out=newly) @ self.weights
+            newly = self.parts.join(some, newly, np.maximum)
+            gains[chunk] = np.maximum(newly, 0, out=newly) @ self.weights
         return np.maximum(gains, 1e-12)
 
     def add(self, row: int) -> None:
@@ -98,7 +98,7 @@ class Covering:
 
     def words(self, value: float) -> str:
         """The share, and what it is in samples."""
-        what = ("the pool", "samples") if self.parts.of == "images" else ("the objects", "objects")
+        what = ("the pool", "samples") if self.parts.of == "images" else ("the crops", "crops")
         count = value * len(self.parts.vectors)
         return f"covers {100 * value:.2g} % of {what[0]} ({count:.1f} {what[1]}) that nothing chosen covered"
 

@@ -5,10 +5,10 @@ from pydantic import Field
 
 from tasks.progress import advance
 from tasks.select.greedy import FLOOR, Change, Places, Term, Values
-from tasks.select.parts import Of, Parts, named
+from tasks.select.parts import LACKS, Of, Parts, named
 from tasks.select.pool import Pool
 from tasks.select.strength import Strength
-from tasks.select.vectors import Vectors
+from tasks.select.vectors import Vectors, nearest_cosines
 from tasks.store.settings import StrictModel
 
 CANDIDATES = 1024
@@ -19,7 +19,7 @@ class Diversity(StrictModel):
     """Farthest-first traversal, exact, in blocks, so that most of it is matrix products.
 
     A 2-approximation of k-center: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Of
-    objects, an image is as far away as the one of its objects that is farthest from all that are chosen.
+    crops, an image is as far away as the one of its crops that is farthest from all that are chosen.
     """
 
     strength: Strength = 1.0
@@ -34,28 +34,28 @@ class Diversity(StrictModel):
     def terms(self, pool: Pool) -> list[Term]:
         """The distance of a candidate to the nearest chosen one, 0 to 2."""
         parts, chosen = pool.parts(self.of)
-        return [Term(Spreading(parts, chosen, self.min_distance, self.strength), self.strength)]
+        return [Term(Spreading(parts, chosen, self.min_distance), self.strength)]
 
 
 class Spreading:
     """The distance of each candidate to the nearest chosen row, and to those that are picked.
 
     Args:
-        parts: candidates, or what each of them shows: then the part that is farthest away counts.
+        parts: candidates, or crops of them: then the one that is farthest away counts.
         chosen: (m, d) float32, unit rows that are chosen already; without any, every candidate is 2 away at first.
-        min_distance: nearer ones must not be picked.
-        strength: negative where what is near is looked for; what shows nothing comes last all the same.
+        min_distance: nearer ones must not be picked, nor what has no crops.
     """
 
     change: Change = "falls"
     block = 32
 
-    def __init__(self, parts: Parts, chosen: Vectors, min_distance: float, strength: float = 1.0) -> None:
+    lacks = LACKS
+
+    def __init__(self, parts: Parts, chosen: Vectors, min_distance: float) -> None:
         self.name = named("diversity", parts.of)
         self.parts, self.chosen, self.min_distance = parts, chosen, min_distance
-        self.last = 0.0 if min_distance else FLOOR if strength >= 0 else 1 / FLOOR
-        self.nearest = np.full(len(parts.vectors), -1, np.float32)  # cosine
-        _bring_up_to_date(self.nearest, parts.vectors, chosen)
+        self.lacking = None if min_distance else parts.lacking
+        self.nearest = nearest_cosines(parts.vectors, chosen)
         self.seen = np.zeros(len(parts.vectors), np.int64)
         self.picked: list[int] = []
         self.least = 2.0
@@ -66,18 +66,18 @@ class Spreading:
         outdated = places[self.seen[places] < len(self.picked)]
         if len(outdated):
             since = self.parts.vectors[self.picked[int(self.seen[outdated].min()) :]]
-            nearest = self.nearest[outdated]
-            _bring_up_to_date(nearest, self.parts.vectors[outdated], since)
-            self.nearest[outdated], self.seen[outdated] = nearest, len(self.picked)
+            now = nearest_cosines(self.parts.vectors[outdated], since)
+            self.nearest[outdated], self.seen[outdated] = np.maximum(self.nearest[outdated], now), len(self.picked)
         each = np.sqrt(np.maximum(0.0, 2 - 2 * self.nearest[places].astype(np.float64)))
-        distances = self.parts.join(rows, each, np.maximum, np.nan)
-        known = np.where(distances < self.min_distance, 0.0, np.maximum(distances, FLOOR))
-        return np.where(np.isnan(distances), self.last, known)
+        distances = self.parts.join(rows, each, np.maximum)
+        return np.where(distances < self.min_distance, 0.0, np.maximum(distances, FLOOR))
 
     def add(self, row: int) -> None:
         """What is near it is less wanted from now on."""
-        self.least = min(self.least, float(self.values(np.array([row]))[0]))
-        self.picked += self.parts.places(np.array([row])).tolist()
+        places = self.parts.places(np.array([row])).tolist()
+        if places:
+            self.least = min(self.least, float(self.values(np.array([row]))[0]))
+            self.picked += places
 
     def ends(self, _row: int) -> str | None:
         """Never: what is too near is left out, and others may be picked."""
@@ -87,9 +87,7 @@ class Spreading:
         """The distance."""
         if self.parts.of == "images":
             return f"{value:.3f} away from everything chosen before" if value < 2 else "the first pick"
-        return (
-            f"shows an object {value:.3f} away from all that were chosen before" if value > FLOOR else "shows nothing"
-        )
+        return f"shows something {value:.3f} away from all that was chosen before"
 
     def reached(self) -> object:
         """The least distance of a pick to what was chosen before it."""
@@ -111,14 +109,13 @@ def spread(vectors: Vectors, chosen: Vectors, budget: int, min_distance: float) 
     Returns:
         Rows in the order of their picks, and their distances to what was chosen before (2 for the very first).
     """
-    nearest = np.full(len(vectors), -1, np.float32)  # cosine to the nearest chosen row
-    _bring_up_to_date(nearest, vectors, chosen)
+    nearest = nearest_cosines(vectors, chosen)
     order: list[int] = []
     distances: list[float] = []
     if not len(chosen) and len(vectors) and budget > 0:
         first = int(np.argmax(vectors @ vectors.mean(axis=0)))
         order, distances = [first], [2.0]
-        _bring_up_to_date(nearest, vectors, vectors[[first]])
+        nearest = nearest_cosines(vectors, vectors[[first]])
         nearest[first] = 2
     while len(order) < min(budget, len(vectors)):
         rows, cosines = _settle(nearest, vectors, min(budget, len(vectors)) - len(order))
@@ -130,7 +127,7 @@ def spread(vectors: Vectors, chosen: Vectors, budget: int, min_distance: float) 
         advance("select", len(rows))
         if near_enough:
             break
-        _bring_up_to_date(nearest, vectors, vectors[rows])
+        np.maximum(nearest, nearest_cosines(vectors, vectors[rows]), out=nearest)
         nearest[rows] = 2
     return order, distances
 
@@ -155,14 +152,6 @@ def _settle(nearest: Vectors, vectors: Vectors, most: int) -> tuple[list[int], l
         np.maximum(cosines, among[farthest], out=cosines)
         cosines[farthest] = 2
     return rows, found
-
-
-def _bring_up_to_date(nearest: Vectors, vectors: Vectors, picked: Vectors) -> None:
-    for start in range(0, len(picked), 1024):
-        part = picked[start : start + 1024]
-        for first in range(0, len(vectors), 8192):
-            rows = slice(first, first + 8192)
-            np.maximum(nearest[rows], (vectors[rows] @ part.T).max(axis=1), out=nearest[rows])
 
 
 def _distance(cosine: float) -> float:

@@ -30,6 +30,9 @@ class Objective(Protocol):
         name: as in the settings.
         change: how the values of a candidate go on as others are picked.
         block: outdated candidates that are best brought up to date together.
+        lacking: (n,) candidates of which there is nothing to say: they are picked after all others, whatever the
+            strength; None where there are none.
+        lacks: why that is, in words.
     """
 
     @property
@@ -40,6 +43,12 @@ class Objective(Protocol):
 
     @property
     def block(self) -> int: ...  # noqa: D102
+
+    @property
+    def lacking(self) -> NDArray[np.bool_] | None: ...  # noqa: D102
+
+    @property
+    def lacks(self) -> str: ...  # noqa: D102
 
     def values(self, rows: Places) -> Values:
         """The objective of some candidates now."""
@@ -70,11 +79,18 @@ class Term:
         return self.objective.change == "never" or (self.objective.change == "falls" and self.strength >= 0)
 
     def scores(self, rows: Places) -> tuple[Values, Values]:
-        """Strength times logarithm of the values, and the values."""
+        """Strength times logarithm of the values, and the values; 0 both where there is nothing to say."""
         values = self.objective.values(rows)
-        with np.errstate(divide="ignore"):
-            scores = self.strength * np.log(np.maximum(values, FLOOR))
-        return np.where(values > 0, scores, -np.inf), values
+        scores = np.where(values > 0, self.strength * np.log(np.maximum(values, FLOOR)), -np.inf)
+        lacking = self.objective.lacking
+        if lacking is None:
+            return scores, values
+        return np.where(lacking[rows], 0.0, scores), np.where(lacking[rows], 0.0, values)
+
+    def words(self, row: int, value: float) -> str:
+        """Why a candidate of that value was picked."""
+        lacking = self.objective.lacking
+        return self.objective.lacks if lacking is not None and lacking[row] else self.objective.words(value)
 
 
 @dataclass
@@ -120,7 +136,9 @@ class _Running:
 
     Attributes:
         values: (terms, n) of the objectives.
-        total: (n,) logarithm of their products; of what is picked already, minus infinity.
+        total: (n,) logarithm of their products; minus infinity of what is picked already, and of what is not its turn.
+        behind: (n,) how many objectives have nothing to say of a candidate: those with fewer are picked first.
+        turn: how many that are of those whose turn it is.
     """
 
     def __init__(self, terms: Sequence[Term], size: int) -> None:
@@ -134,7 +152,12 @@ class _Running:
         every = np.arange(size)
         for place in range(len(terms)):
             self._bring_up_to_date(place, every)
-        self.total = self.parts.sum(axis=0)
+        self.behind = np.zeros(size, np.int64)
+        for term in terms:
+            if term.objective.lacking is not None:
+                self.behind += term.objective.lacking
+        self.turn = int(self.behind.min(initial=0))
+        self.total = self._totals()
         self.block = max((terms[place].objective.block for place in self.lazy), default=1)
 
     def best(self) -> int | None:
@@ -143,7 +166,11 @@ class _Running:
         while True:
             best = int(np.argmax(self.total))
             if self.total[best] == -np.inf:
-                return None
+                if not (self.behind > self.turn).any():
+                    return None
+                self.turn = int(self.behind[self.behind > self.turn].min())
+                self.total = self._totals()
+                continue
             if not self.lazy or self.fresh[best] == len(self.picked):
                 return best
             self._refresh(best, block)
@@ -158,9 +185,13 @@ class _Running:
             every = np.arange(self.size)
             for place in self.eager:
                 self._bring_up_to_date(place, every)
-            self.total = self.parts.sum(axis=0)
-            self.total[self.picked] = -np.inf
+            self.total = self._totals()
         self.total[row] = -np.inf
+
+    def _totals(self) -> Values:
+        total: Values = np.where(self.behind <= self.turn, self.parts.sum(axis=0), -np.inf)
+        total[self.picked] = -np.inf
+        return total
 
     def gave_out(self) -> str:
         """Which objective allows no further candidate, in words."""

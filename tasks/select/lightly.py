@@ -88,8 +88,8 @@ def _similarity(told: Stated, asked: Stated) -> Stated:
 
 
 def _of(told: Stated) -> Stated:
-    """Embeddings of a task are those of the objects that it predicts."""
-    return {"of": "objects"} if told.get("task") else {}
+    """Embeddings of a task are those of what its boxes cut out."""
+    return {"of": "crops"} if told.get("task") else {}
 
 
 def _weights(told: Stated, asked: Stated) -> Stated:

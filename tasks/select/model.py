@@ -21,7 +21,7 @@ def predicting_model(root: Root, log: Log, settings: SelectSettings, ontology: s
     Raises:
         UsageError: a strategy needs predictions, and it is open whose, or there are none.
     """
-    needed = settings.of_objects or any(needs_predictions(column) for column in settings.columns)
+    needed = settings.of_crops or any(needs_predictions(column) for column in settings.columns)
     champion = champion_of(log, ontology)
     if settings.model is None and (champion is not None or not needed):
         return champion.batch_id if champion is not None else None

@@ -11,6 +11,12 @@ from tasks.select.greedy import Passed, Term, pick_greedily
 from tasks.select.pool import Pick, Pool
 from tasks.select.settings import SelectSettings
 
+BLIND = (
+    "no sample of the pool has a crop: it takes boxes or masks, which the model predicts (another one, if select.model "
+    "names it) with a score of select.crop_score, and which `winnow predictions import` takes in"
+)
+"""Why strategies of crops pick nothing."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -34,8 +40,9 @@ def ordered(pool: Pool, budget: int, settings: SelectSettings) -> Chosen:
     for chosen in settings.filters:
         pool = pool.where(chosen.keep(pool))
     pool = replace(pool, budget=min(budget, len(pool)))
-    terms = [term for strategy in settings.pickers for term in strategy.terms(pool)] if len(pool) else []
-    passed = _farthest_first(pool, settings, terms) or pick_greedily(terms, len(pool), pool.budget)
+    blind = settings.of_crops and not pool.shows_anything
+    terms = [term for strategy in settings.pickers for term in strategy.terms(pool)] if len(pool) and not blind else []
+    passed = Passed(stopped=BLIND) if blind else _passed(pool, settings, terms)
     if len(pool) < min(budget, whole) and not passed.stopped:
         passed.stopped = f"threshold and tags leave {len(pool)} of {whole} samples"
     ids = pool.ids
@@ -46,6 +53,10 @@ def ordered(pool: Pool, budget: int, settings: SelectSettings) -> Chosen:
         "stopped": passed.stopped,
     }
     return Chosen([ids[row] for row in passed.rows], _as_picks(terms, passed), told)
+
+
+def _passed(pool: Pool, settings: SelectSettings, terms: Sequence[Term]) -> Passed:
+    return _farthest_first(pool, settings, terms) or pick_greedily(terms, len(pool), pool.budget)
 
 
 def _farthest_first(pool: Pool, settings: SelectSettings, terms: Sequence[Term]) -> Passed | None:
@@ -67,6 +78,6 @@ def _as_picks(terms: Sequence[Term], passed: Passed) -> list[Pick]:
     for number, (row, values) in enumerate(zip(passed.rows, passed.values, strict=True)):
         alone = len(terms) == 1
         gain = values[0] if alone else np.exp(np.clip(passed.scores[number], -700, 700))
-        words = [term.objective.words(value) for term, value in zip(terms, values, strict=True)]
+        words = [term.words(row, value) for term, value in zip(terms, values, strict=True)]
         picks.append(Pick(row, float(gain), "; ".join(words)))
     return picks

@@ -1,6 +1,6 @@
-"""What strategies compare: whole samples, or the objects in them, of which a sample shows several, one or none."""
+"""What strategies compare: whole samples, or crops of them, of which a sample has several, one or none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -14,17 +14,21 @@ Places = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 Of = Annotated[
-    Literal["images", "objects"],
+    Literal["images", "crops"],
     Field(
-        description="What is compared: whole images; or the objects in them, as boxes and masks cut them out, those of "
-        "labels where there are any, else those of predictions. An image without objects comes last."
+        description="What is compared: whole images; or crops, what boxes and masks cut out of them: those of labels "
+        "where there are any, else those that a model predicts. An image without crops comes last."
     ),
 ]
 
 
+LACKS = "shows nothing that a box or mask cuts out"
+"""Of samples without any part, in words."""
+
+
 def named(strategy: str, of: Of) -> str:
     """What a strategy is called where people read it."""
-    return strategy if of == "images" else f"{strategy} of objects"
+    return strategy if of == "images" else f"{strategy} of crops"
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,9 @@ class Parts:
 
     @staticmethod
     def of_each(vectors: Vectors, counts: Iterable[int]) -> "Parts":
-        """Objects, so many of each sample."""
+        """Crops, so many of each sample."""
         ends = np.cumsum(np.fromiter(counts, np.int64))
-        return Parts(vectors, np.concatenate([[0], ends]).astype(np.int64), "objects")
+        return Parts(vectors, np.concatenate([[0], ends]).astype(np.int64), "crops")
 
     def __len__(self) -> int:
         """Samples."""
@@ -65,6 +69,12 @@ class Parts:
     def are_whole(self) -> bool:
         """Whether every sample is one part."""
         return bool((self.counts == 1).all())
+
+    @cached_property
+    def lacking(self) -> NDArray[np.bool_] | None:
+        """(n,) samples without any part; None where there are none."""
+        none = self.counts == 0
+        return none if none.any() else None
 
     @cached_property
     def owners(self) -> Places:
@@ -98,7 +108,17 @@ class Parts:
         met = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
         matrix[np.repeat(np.arange(len(asked)), counts), met] = value
 
-    def join(self, rows: Places, values: NDArray[Any], how: np.ufunc, empty: float) -> NDArray[Any]:
+    def chunks(self, rows: Places, most: int) -> Iterator[slice]:
+        """Slices of samples that have at most so many parts together, or one sample each."""
+        ends = np.cumsum(self.counts[rows])
+        start = 0
+        while start < len(rows):
+            before = ends[start - 1] if start else 0
+            stop = max(start + 1, int(np.searchsorted(ends, before + most, "right")))
+            yield slice(start, stop)
+            start = stop
+
+    def join(self, rows: Places, values: NDArray[Any], how: np.ufunc, empty: float = 0.0) -> NDArray[Any]:
         """One value a sample from those of its parts.
 
         Args:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.labels.crops import STAGE
 from tasks.select.columns import WEAK
 from tasks.select.model import predicting_model
 from tasks.select.order import Chosen, ordered
@@ -96,6 +97,12 @@ def wanted_selection(
     return Wanted(name or _next_name(log), room, "")
 
 
+def is_released(root: Root, name: str) -> bool:
+    """Whether somebody has released picks of that selection: these and no others are committed."""
+    batch = read_log(root).batches.get(name)
+    return batch is not None and batch.released
+
+
 @unit("pick samples")
 def pick_samples(
     root: str,
@@ -128,14 +135,14 @@ def pick_samples(
         predicting_model(opened, log, settings, ontology),
         settings.queries,
         WEAK in settings.columns,
-        settings.object_score if settings.of_objects else None,
+        settings.crop_score if settings.of_crops else None,
     )
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
     left, budget = apart.pool, budget - len(apart.ids)
     rests_on = [settings.dumped(), left.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
-    rests_on += [log.visible("embed")] if settings.of_objects else []
+    rests_on += [log.visible(STAGE)] if settings.of_crops else []
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
@@ -219,16 +226,21 @@ def _standing(root: Root, ids: list[str]) -> pa.Table:
 def _state(root: Root, log: Log, settings: SelectSettings, ontology: str | None) -> str:
     """What a selection rests on: batches, embedded and compared, labels, what its strategies read, its settings."""
     model = choices.recall(root, choices.EMBEDDING) or {}
-    tags = tables.open_table(root, "tags") if settings.reads_tags else None
-    tagged = tags.count_rows() if tags else 0
-    predicting = predicting_model(root, log, settings, ontology) if settings.columns or settings.of_objects else None
+    tagged = _rows_of(root, "tags") if settings.reads_tags else 0
+    predicting = predicting_model(root, log, settings, ontology) if settings.columns or settings.of_crops else None
     said = [log.visible("embed"), log.visible("compare"), _labels(root), tagged, model.get("name"), settings.dumped()]
-    return staging.settings_hash(*said, *([predicting] if predicting else []))
+    said += [predicting] if predicting else []
+    said += [_rows_of(root, "predictions")] if settings.of_crops else []
+    return staging.settings_hash(*said)
 
 
 def _labels(root: Root) -> int:
-    labels = tables.open_table(root, "annotations")
-    return labels.count_rows() if labels else 0
+    return _rows_of(root, "annotations")
+
+
+def _rows_of(root: Root, name: str) -> int:
+    dataset = tables.open_table(root, name)
+    return dataset.count_rows() if dataset else 0
 
 
 def _settings_hash(settings: SelectSettings) -> str:

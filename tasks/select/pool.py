@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.select.objects import Asked, Objects, Query, read_objects
+from tasks.select.crops import Asked, Crops, Query, crops_in
 from tasks.select.parts import Of, Parts
 from tasks.select.vectors import Vectors, read_vectors
 from tasks.store import views
-from tasks.store.errors import UsageError
 from tasks.store.log import read_log
 from tasks.store.root import Root
 
@@ -26,13 +25,13 @@ class Wants:
         model: version of the model whose predictions are read; None for none.
         queries: samples that the pool is compared with.
         weak: whether the slices that the model is weak at are read.
-        objects: the least score, 0 to 1, of predicted objects, where a strategy looks at objects; else None.
+        crops: where a strategy looks at crops, the score from which a prediction counts as one, 0 to 1; else None.
     """
 
     model: str | None = None
     queries: tuple[Query, ...] = ()
     weak: bool = False
-    objects: float | None = None
+    crops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Pool:
         weak: slices that the model is significantly worse at: `behind`, by how much, and `asked`, as evaluation says
             who is of them.
         budget: picks that are asked for.
-        objects: what samples show, if a strategy looks at that.
+        crops: of the samples, if a strategy looks at them.
     """
 
     columns: pa.Table
@@ -60,7 +59,7 @@ class Pool:
     queries: Mapping[Query, Vectors] = field(default_factory=dict)
     weak: Sequence[Mapping[str, Any]] = ()
     budget: int = 0
-    objects: Objects | None = None
+    crops: Crops | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -73,33 +72,29 @@ class Pool:
 
     def where(self, mask: NDArray[np.bool_]) -> "Pool":
         """The samples for which the mask is true; what was chosen stays."""
-        objects = self.objects and self.objects.where(mask)
-        return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask], objects=objects)
+        crops = self.crops and self.crops.where(mask)
+        return replace(self, columns=self.columns.filter(pa.array(mask)), vectors=self.vectors[mask], crops=crops)
 
     def forgetting(self, mask: NDArray[np.bool_]) -> "Pool":
         """Without those that were chosen before for which the mask is true."""
-        objects = self.objects and self.objects.forgetting(mask)
-        return replace(self, before=self.before.filter(pa.array(~mask)), chosen=self.chosen[~mask], objects=objects)
+        crops = self.crops and self.crops.forgetting(mask)
+        return replace(self, before=self.before.filter(pa.array(~mask)), chosen=self.chosen[~mask], crops=crops)
+
+    @property
+    def shows_anything(self) -> bool:
+        """Whether any sample has a crop."""
+        return self.crops is not None and len(self.crops.pool.vectors) > 0
 
     def parts(self, of: Of) -> tuple[Parts, Vectors]:
-        """What strategies compare: of the pool, and of all that was chosen before.
-
-        Raises:
-            UsageError: objects are asked for, and none is shown.
-        """
-        if of == "images":
+        """What strategies compare: of the pool, and of all that was chosen before."""
+        if of == "images" or self.crops is None:
             return Parts.whole(self.vectors), self.chosen
-        if self.objects is None or not len(self.objects.pool.vectors):
-            raise UsageError(
-                "select.strategies: `of: objects` is asked for, and no sample of the pool shows one: it takes "
-                "predictions of boxes or masks, of a champion or of `winnow predictions import`."
-            )
-        before = self.objects.before.vectors
-        return self.objects.pool, before if len(before) else self.objects.pool.vectors[:0]
+        before = self.crops.before.vectors
+        return self.crops.pool, before if len(before) else self.crops.pool.vectors[:0]
 
     def asked_for(self, query: Query, of: Of) -> Vectors:
-        """The samples, or their objects, that a query names."""
-        return self.objects.queries[query] if self.objects and of == "objects" else self.queries[query]
+        """The samples, or their crops, that a query names."""
+        return self.crops.queries[query] if self.crops and of == "crops" else self.queries[query]
 
 
 @dataclass(frozen=True)
@@ -121,9 +116,9 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
     ids = {query: _ids_of(connection, query) for query in wants.queries}
     asked = Asked(columns["sample_id"].to_pylist(), before["sample_id"].to_pylist(), ids)
     weak = connection.sql(_WEAK, params=[wants.model]).fetchall() if wants.weak else []
-    objects = None
-    if wants.objects is not None and wants.model is not None:
-        objects = read_objects(root, log, connection, table, asked, wants.model, wants.objects)
+    crops = None
+    if wants.crops is not None and wants.model is not None:
+        crops = crops_in(root, log, connection, table, asked, wants.model, wants.crops)
     return Pool(
         columns,
         read_vectors(root, table, "sample_id", asked.pool)[0],
@@ -131,7 +126,7 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
         before,
         {query: read_vectors(root, table, "sample_id", some)[0] for query, some in ids.items()},
         [{"behind": behind, "asked": json.loads(asked_of)} for behind, asked_of in weak],
-        objects=objects,
+        crops=crops,
     )
 
 

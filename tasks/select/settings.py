@@ -6,9 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from tasks.select.balance import Balance
 from tasks.select.coverage import Coverage
+from tasks.select.crops import Query
 from tasks.select.default import Default
 from tasks.select.diversity import Diversity
-from tasks.select.objects import Query
 from tasks.select.random_draw import Random
 from tasks.select.similarity import Similarity
 from tasks.select.tagged import Tags
@@ -76,11 +76,11 @@ class SelectSettings(StrictModel):
         description="Version of the model whose predictions strategies use; without it the champion, or else the only "
         "one that has predictions.",
     )
-    object_score: float = Field(
+    crop_score: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="Score from which a predicted object counts as one, 0 to 1, for strategies `of: objects`.",
+        description="Score from which what is predicted counts, 0 to 1, for strategies `of: crops`.",
     )
     strategies: list[Strategy] = Field(
         default=[Strategy(default=Default())],
@@ -128,9 +128,9 @@ class SelectSettings(StrictModel):
         return [one.column for one in readers if isinstance(one, Weights | Balance | Threshold)]
 
     @property
-    def of_objects(self) -> bool:
-        """Whether a strategy looks at objects."""
-        return any(getattr(one, "of", "images") == "objects" for one in self.pickers)
+    def of_crops(self) -> bool:
+        """Whether a strategy looks at crops."""
+        return any(getattr(one, "of", "images") == "crops" for one in self.pickers)
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -149,5 +149,12 @@ class SelectSettings(StrictModel):
         return max(1, round(pool * float(self.budget.removesuffix("%")) / 100))
 
     def dumped(self) -> dict[str, Any]:
-        """As plain data, for hashes: what is as it is by default says nothing."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        """As plain data, for hashes: what nobody could ask for before crops says nothing where nobody asks for it."""
+        plain = self.model_dump(mode="json", exclude_none=True)
+        if not self.of_crops:
+            del plain["crop_score"]
+        for strategy in plain["strategies"]:
+            for asked in strategy.values():
+                if asked.get("of") == "images":
+                    del asked["of"]
+        return plain

@@ -3,12 +3,13 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from tasks.select.crops import Query
 from tasks.select.greedy import FLOOR, Term
 from tasks.select.objectives import Fixed
-from tasks.select.objects import Query
-from tasks.select.parts import Of, named
+from tasks.select.parts import LACKS, Of, named
 from tasks.select.pool import Pool
 from tasks.select.strength import Strength
+from tasks.select.vectors import nearest_cosines
 from tasks.store.errors import UsageError
 from tasks.store.settings import StrictModel
 
@@ -16,7 +17,7 @@ from tasks.store.settings import StrictModel
 class Similarity(StrictModel):
     """Cosine similarity to the nearest of some samples, from 0 (opposite) to 1 (the same).
 
-    Of objects, it is that of the object that is most like one of theirs, or like one of them as a whole.
+    Of crops, it is that of the crop that is most like one of theirs, or like one of them as a whole.
     """
 
     strength: Strength = 1.0
@@ -45,12 +46,7 @@ class Similarity(StrictModel):
         if not len(wanted):
             kind, *names = self.query
             raise UsageError(f"select.strategies: similarity: no embedded sample is of {kind} {names[0][:80]!r}.")
-        nearest = np.full(len(parts.vectors), -1.0)
-        for start in range(0, len(wanted), 1024):
-            np.maximum(nearest, (parts.vectors @ wanted[start : start + 1024].T).max(axis=1), out=nearest)
-        last = FLOOR if self.strength >= 0 else 1 / FLOOR
-        similar = parts.join(np.arange(len(pool)), np.clip((1 + nearest) / 2, FLOOR, 1), np.maximum, last)
-        words = (
-            "{:.3f} similar to what was asked for" if self.of == "images" else "shows something {:.3f} similar to it"
-        )
-        return [Term(Fixed(named("similarity", self.of), similar, words), self.strength)]
+        each = np.clip((1 + nearest_cosines(parts.vectors, wanted)) / 2, FLOOR, 1)
+        similar = parts.join(np.arange(len(pool)), each, np.maximum)
+        words = "{:.3f} similar to what was asked for" if self.of == "images" else "shows something {:.3f} similar"
+        return [Term(Fixed(named("similarity", self.of), similar, words, parts.lacking, LACKS), self.strength)]

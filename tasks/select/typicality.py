@@ -4,9 +4,9 @@ import numpy as np
 from pydantic import Field
 
 from tasks.select.coverage import reference_of
-from tasks.select.greedy import FLOOR, Term, Values
+from tasks.select.greedy import Term, Values
 from tasks.select.objectives import Fixed
-from tasks.select.parts import Of, Parts, named
+from tasks.select.parts import LACKS, Of, Parts, named
 from tasks.select.pool import Pool
 from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
@@ -18,8 +18,8 @@ ROWS = 1024
 class Typicality(StrictModel):
     """How near the nearest neighbours are: 1 / (1 + mean distance), from 1/3 to 1. With diversity it avoids repeats.
 
-    Hacohen et al., "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", 2022. Of objects,
-    neighbours are those of other images, and an image has the mean of its objects.
+    Hacohen et al., "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", 2022. Of crops,
+    neighbours are those of other images, and an image has the mean of its crops.
     """
 
     strength: Strength = 1.0
@@ -30,13 +30,12 @@ class Typicality(StrictModel):
     def terms(self, pool: Pool) -> list[Term]:
         """The typicality of each candidate."""
         parts, _ = pool.parts(self.of)
-        every = np.arange(len(pool))
-        summed = parts.join(every, typicality_of(parts, self.num_nearest_neighbors), np.add, 0.0)
+        summed = parts.join(np.arange(len(pool)), typicality_of(parts, self.num_nearest_neighbors), np.add)
         found = summed / np.maximum(parts.counts, 1)
         found[found < self.min_typicality] = 0
-        last = 0.0 if self.min_typicality else FLOOR if self.strength >= 0 else 1 / FLOOR
-        found[parts.counts == 0] = last
-        return [Term(Fixed(named("typicality", self.of), found, "of typicality {:.3f}"), self.strength)]
+        lacking = None if self.min_typicality else parts.lacking
+        name = named("typicality", self.of)
+        return [Term(Fixed(name, found, "of typicality {:.3f}", lacking, LACKS), self.strength)]
 
 
 def typicality_of(parts: Parts, neighbours: int) -> Values:

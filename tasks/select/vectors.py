@@ -1,4 +1,4 @@
-"""Vectors of a table, by its key."""
+"""Vectors: of a table, by its key; and how near they are to others."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,21 @@ from tasks.store import tables
 from tasks.store.root import Root
 
 Vectors = NDArray[np.float32]
+
+
+ROWS = 8192
+"""Rows of a product of matrices that are computed together."""
+
+
+def nearest_cosines(vectors: Vectors, others: Vectors) -> Vectors:
+    """(n,) float32, the cosine of each unit row to the nearest of some others; -1 where there are none."""
+    nearest = np.full(len(vectors), -1, np.float32)
+    for start in range(0, len(others), 1024):
+        part = others[start : start + 1024]
+        for first in range(0, len(vectors), ROWS):
+            rows = slice(first, first + ROWS)
+            np.maximum(nearest[rows], (vectors[rows] @ part.T).max(axis=1), out=nearest[rows])
+    return nearest
 
 
 def read_vectors(root: Root, table: str, key: str, ids: Sequence[str]) -> tuple[Vectors, NDArray[np.bool_]]:

@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from tasks.select.columns import numbers
-from tasks.select.greedy import FLOOR, Change, Places, Term, Values
+from tasks.select.greedy import Change, Places, Term, Values
 from tasks.select.pool import Pool
 from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
@@ -63,8 +63,8 @@ class Weighing:
         self.stated = np.nan_to_num(stated, nan=0.0, posinf=1e300, neginf=-1e300)
         above = self.stated - min(0.0, float(self.stated.min(initial=0.0)))
         self.scale = float(above.max(initial=0.0)) or 1.0
-        last = FLOOR if asked.strength >= 0 else 1 / FLOOR
-        self.worth = np.where(np.isnan(stated), last, np.maximum(above / self.scale, LEAST))
+        self.worth = np.maximum(above / self.scale, LEAST)
+        self.lacking, self.lacks = np.isnan(stated), f"has no number as {asked.column}"
         self.left = np.ones(len(stated), bool)
         self.sum = 0.0
         self.picks = 0

@@ -18,8 +18,8 @@ Name = Literal["planned", "staged", "held", "released", "discarded", "committing
 
 STAGES = ("ingest", "dedupe", "embed", "compare")
 """What a batch of objects goes through, in order. A selection goes through `select` alone, a round of labels
-through `label`, a snapshot through `snapshot`, a model through `train`, what is embedded again through `embed`, what is
-forgotten through `forget`."""
+through `label`, a snapshot through `snapshot`, a model through `train`, what is embedded again through `embed`, crops
+of samples through `crops`, what is forgotten through `forget`."""
 
 
 @dataclass(frozen=True)

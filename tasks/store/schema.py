@@ -227,7 +227,7 @@ BATCHES = Table(
         Column("seq", pa.int64(), "1 for the first event, then last + 1"),
         Column("batch_id", TEXT, "batch, selection, round of labels, snapshot or model version"),
         Column("event", TEXT, "planned, staged, held, released, discarded, committing or committed"),
-        Column("stage", TEXT, "ingest, dedupe, embed, compare, select, label, snapshot, train or forget"),
+        Column("stage", TEXT, "ingest, dedupe, embed, compare, crops, select, label, snapshot, train or forget"),
         Column("source", TEXT, "where the objects come from"),
         Column("counts", JSON, "figures of the event"),
         Column("settings_hash", TEXT, "hash of the settings that the event rests on"),

@@ -29,13 +29,13 @@ RANGE = {"min_sum": 3, "max_sum": 5}
         (
             {**EMBEDDINGS, **TASK},
             {"type": "DIVERSITY", "stopping_condition_minimum_distance": 0.2},
-            {"diversity": {"of": "objects", "min_distance": 0.2}},
+            {"diversity": {"of": "crops", "min_distance": 0.2}},
         ),
-        ({**EMBEDDINGS, **TASK}, {"type": "TYPICALITY"}, {"typicality": {"of": "objects"}}),
+        ({**EMBEDDINGS, **TASK}, {"type": "TYPICALITY"}, {"typicality": {"of": "crops"}}),
         (
             {**EMBEDDINGS, **TASK, "tag_name": "vans"},
             {"type": "SIMILARITY"},
-            {"similarity": {"tag": "vans", "of": "objects"}},
+            {"similarity": {"tag": "vans", "of": "crops"}},
         ),
         (
             EMBEDDINGS,

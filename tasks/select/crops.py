@@ -1,4 +1,4 @@
-"""The objects that samples of a pool show: vectors of their crops, in the table that embed made of them."""
+"""Crops of the samples of a pool, what boxes and masks cut out: their vectors, in the table that embed made of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.labels.crops import Crop, read_crops
+from tasks.labels.crops import STAGE, Crop, read_crops
 from tasks.select.parts import Parts
 from tasks.select.vectors import Vectors, read_vectors
 from tasks.store import tables
@@ -21,38 +21,36 @@ Query = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Objects:
-    """Objects of the n samples in a pool, of the m that were chosen before, and of those that were asked for.
+class Crops:
+    """Crops of the n samples in a pool, of the m that were chosen before, and of those that were asked for.
 
-    Of the latter, a sample without an object stands as a whole: a photograph of one thing needs no box.
+    Of the latter, a sample without a crop stands as a whole: a photograph of one thing needs no box.
     """
 
     pool: Parts
     before: Parts
     queries: Mapping[Query, Vectors]
 
-    def where(self, mask: NDArray[np.bool_]) -> "Objects":
+    def where(self, mask: NDArray[np.bool_]) -> "Crops":
         """Of the samples in the pool for which the mask is true; what was chosen stays."""
         return replace(self, pool=self.pool.where(mask))
 
-    def forgetting(self, mask: NDArray[np.bool_]) -> "Objects":
+    def forgetting(self, mask: NDArray[np.bool_]) -> "Crops":
         """Without those that were chosen before for which the mask is true."""
         return replace(self, before=self.before.where(~mask))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Samples whose objects are asked for: ids in the pool, of what was chosen before, and by query."""
+    """Samples whose crops are asked for: ids in the pool, of what was chosen before, and by query."""
 
     pool: Sequence[str]
     before: Sequence[str]
     queries: Mapping[Query, Sequence[str]]
 
 
-def read_objects(
-    root: Root, log: Log, connection: Any, table: str, asked: Asked, model: str, least_score: float
-) -> Objects:
-    """The objects that samples show and that have a vector: one whose batch is held has none yet.
+def crops_in(root: Root, log: Log, connection: Any, table: str, asked: Asked, model: str, least_score: float) -> Crops:
+    """The crops that samples have and that have a vector: one whose batch is held has none yet.
 
     Args:
         root: where they are.
@@ -60,8 +58,8 @@ def read_objects(
         connection: has the views, see tasks/store/views.py.
         table: the vectors of whole samples.
         asked: samples.
-        model: version whose predictions say where objects are.
-        least_score: predicted objects with a lower score are none, 0 to 1.
+        model: version whose predictions say where crops are.
+        least_score: what is predicted with a lower score is none, 0 to 1.
     """
     crops = read_crops(connection, model, least_score)
     samples = {*asked.pool, *asked.before, *(one for ids in asked.queries.values() for one in ids)}
@@ -78,11 +76,11 @@ def read_objects(
 
     def compared(ids: Sequence[str]) -> Vectors:
         whole = read_vectors(root, table, "sample_id", [sample for sample in ids if sample not in places])[0]
-        objects = parts(ids).vectors
-        return np.concatenate([objects, whole]) if len(objects) else whole
+        cut = parts(ids).vectors
+        return np.concatenate([cut, whole]) if len(cut) else whole
 
     queries = {query: compared(ids) for query, ids in asked.queries.items()}
-    return Objects(parts(asked.pool), parts(asked.before), queries)
+    return Crops(parts(asked.pool), parts(asked.before), queries)
 
 
 def _embedded(root: Root, log: Log, table: str, crops: Sequence[Crop]) -> tuple[Vectors, list[Crop]]:
@@ -91,7 +89,7 @@ def _embedded(root: Root, log: Log, table: str, crops: Sequence[Crop]) -> tuple[
     if dataset is None:
         return np.zeros((0, 0), np.float32), []
     rows = dataset.to_table(columns=["crop_id", "batch_id"])
-    visible = pc.is_in(rows["batch_id"], value_set=pa.array(log.visible("embed"), pa.string()))
+    visible = pc.is_in(rows["batch_id"], value_set=pa.array(log.visible(STAGE), pa.string()))
     known = set(rows.filter(visible)["crop_id"].to_pylist())
     by_id = {crop.crop_id: crop for crop in crops}
     there = [crop_id for crop_id in by_id if crop_id in known]

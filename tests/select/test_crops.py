@@ -1,4 +1,4 @@
-"""Objects in a root: cut out, embedded once, picked by, held by their gate, and forgotten with their sample."""
+"""Crops in a root: cut out, embedded once, picked by, held by their gate, and forgotten with their sample."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from flows.forget import forget
+from tasks.dedupe import vectors as dedupe_vectors
 from tasks.embed import pictures
 from tasks.forget.concern import Wish
 from tasks.gate.settle import discard, release
 from tasks.labels.values import Value, as_text
 from tasks.store import tables
 from tasks.store.commit import write
-from tasks.store.errors import UsageError
 from tasks.store.ids import make_id
 from tasks.store.schema import ANNOTATIONS, PREDICTIONS
 from tests.forget.test_forget import places_of
@@ -27,7 +27,7 @@ CORNERS = [(40, 40), (300, 300)]
 SHOWN = [(0, 0), (0, 1), (1, 0), (2, 3), (1, 1), (0, 1)]
 """Which two things each of the pictures shows, by their number."""
 
-DIVERSE = [{"diversity": {"of": "objects"}}]
+DIVERSE = [{"diversity": {"of": "crops"}}]
 
 
 def thing(number: int) -> np.ndarray:
@@ -94,7 +94,7 @@ def streets(maker: Maker, tmp_path: Path) -> Any:
     return make
 
 
-def test_select__of_objects_shows_every_thing_with_the_fewest_pictures(streets: Any) -> None:
+def test_select__of_crops_shows_every_thing_with_the_fewest_pictures(streets: Any) -> None:
     settings = streets(select__budget=3)
     told = select(settings)
     assert told.counts["crops"] == 12
@@ -135,7 +135,7 @@ def _fitted(square: np.ndarray) -> np.ndarray:
     return cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(float)
 
 
-def test_select__people_say_where_objects_are_before_models_do(streets: Any) -> None:
+def test_select__people_say_where_crops_are_before_models_do(streets: Any) -> None:
     settings = streets(select__budget=2)
     labelled = rows(settings, "SELECT sample_id FROM samples WHERE source_uri LIKE '%03.jpg'")[0]["sample_id"]
     label = {"annotation_id": "a", "sample_id": labelled, "label_type": "boxes", "value": as_text({"answer": "empty"})}
@@ -183,14 +183,64 @@ def test_forget__crops_that_are_held_go_on_without_it(streets: Any, maker: Maker
     assert sample not in {row["sample_id"] for row in crops(settings)}
 
 
-def test_select__crops_that_were_given_up_are_none(streets: Any, maker: Maker, tmp_path: Path) -> None:
+def test_select__crops_that_were_given_up_come_with_no_other_batch(streets: Any, maker: Maker, tmp_path: Path) -> None:
     settings = streets(select__budget=2)
     approving = settings_for(
-        maker.folder, tmp_path / "root", select__strategies=DIVERSE, gates__embedded__mode="approve"
-    )
-    discard(opened(settings), select(approving).held[0], "no")
-    with pytest.raises(UsageError, match="no sample of the pool shows one"):
-        select(settings, "after")
+        maker.folder, tmp_path / "root", select__strategies=DIVERSE, gates__embedded__mode="approve",
+        learn__test_share=0,
+    )  # fmt: skip
+    (first,) = select(approving).held
+    write_pictures(maker, first=len(SHOWN))
+    curate(settings)
+    predict(settings)
+    (_, second) = select(approving).held
+    discard(opened(settings), first, "no")
+    release(opened(settings), second, "fine")
+    assert select(approving).counts["crops"] == 12
+    assert len(crops(settings)) == 12
+    shown = {row["sample_id"] for row in crops(settings)}
+    picks = rows(settings, "SELECT sample_id, reason FROM selections ORDER BY rank")
+    assert {row["sample_id"] for row in picks[:6]} == shown
+    assert all("shows nothing" in row["reason"] for row in picks[6:])
+
+
+def test_select__before_anything_is_predicted_picks_nothing_and_stops_nobody(streets: Any, maker: Maker) -> None:
+    settings = streets(select__budget=20)
+    select(settings)
+    assert len(picked(settings, "selection-1")) == 6
+    write_pictures(maker, first=len(SHOWN))
+    curate(settings)
+    assert select(settings).counts["selected"] == 0
+    assert "has not changed" in select(settings).hints[0]
+    predict(settings)
+    assert select(settings).counts["selected"] == 6
+
+
+def test_select__what_was_released_is_committed_whatever_the_crops_are(
+    streets: Any, maker: Maker, tmp_path: Path
+) -> None:
+    settings = streets(select__budget=2)
+    asked = {"select__strategies": DIVERSE, "select__budget": 2, "learn__test_share": 0}
+    approving = settings_for(maker.folder, tmp_path / "root", **asked, gates__selected__mode="approve")
+    (held,) = select(approving).held
+    predict(settings, "another")
+    release(opened(settings), held, "fine")
+    assert select(approving).counts["selected"] == 2
+
+
+def test_compare__does_not_take_crops_for_samples_that_were_embedded_again(
+    streets: Any, maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = streets(select__budget=2, dedupe__semantic__min_similarity="auto")
+    maker.photographs(2, first=50)
+    curate(settings)
+    made: list[Any] = []
+    real = dedupe_vectors._made
+    monkeypatch.setattr(dedupe_vectors, "_made", lambda *told: made.append(told) or real(*told))
+    assert select(settings).counts["crops"] == 12
+    maker.photographs(2, first=60)
+    curate(settings)
+    assert made == []
 
 
 def test_select__a_batch_of_crops_that_was_begun_is_finished(streets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
