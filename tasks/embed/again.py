@@ -2,7 +2,7 @@
 
 import json
 
-from tasks.embed.choose import Model, choose_model, recorded_model
+from tasks.embed.choose import Model, choose_model, is_asked_for, recorded_model
 from tasks.embed.members import SAMPLES, members_uri
 from tasks.embed.settings import EmbedSettings
 from tasks.store import staging, views
@@ -33,7 +33,7 @@ def plan_again(root: str, settings: EmbedSettings) -> tuple[str, ...]:
 def asks_for_another(root: Root, settings: EmbedSettings) -> bool:
     """Whether the settings name another model than the one that the root has."""
     model = recorded_model(root)
-    return model is not None and settings.asked() not in (model.asked, ["auto", None])
+    return model is not None and not is_asked_for(model, settings)
 
 
 def _reasons_to_lack(log: Log, model: Model) -> list[str]:

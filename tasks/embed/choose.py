@@ -14,6 +14,11 @@ from tasks.store.errors import UsageError
 from tasks.store.root import Root, open_root
 from tasks.unit import unit
 
+NO_WEIGHTS = (
+    f"No weights at hand: the vectors are {descriptor.NAME}, colour and gradients without a network. "
+    "For better ones: --checkpoint FILE (any timm backbone), or let this machine reach timm's hub once."
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -25,7 +30,7 @@ class Model:
         dimensions: length of a vector.
         architecture: timm's name; None for the descriptor.
         checkpoint: file of the weights; None for the descriptor.
-        asked: the settings that led to it.
+        asked: the settings that led to its weights.
         hint: what to tell the user; empty if there is nothing to tell.
         pixels: what it is shown, thumbnail or original.
     """
@@ -42,22 +47,27 @@ class Model:
 
 @unit("choose model", retries=0)
 def choose_model(root: str, settings: EmbedSettings) -> Model:
-    """The model that the settings ask for; plain `auto` takes the one that the root has.
+    """The model that the settings ask for; what they do not name is as the root has it.
 
     Raises:
         UsageError: the settings name weights that are not there or do not fit.
     """
     opened = open_root(root)
     recorded = recorded_model(opened)
-    if recorded and settings.asked() in (recorded.asked, ["auto", None]):
+    if recorded and is_asked_for(recorded, settings):
         return recorded
-    chosen = _choose(settings)
+    chosen = _chosen(settings, recorded)
     if recorded:
-        choices.revise(
-            opened, choices.EMBEDDING, asdict(chosen), f"the settings ask for {settings.model}, {settings.checkpoint}"
-        )
+        why = f"the settings ask for {settings.model}, {settings.checkpoint}, {settings.pixels}"
+        choices.revise(opened, choices.EMBEDDING, asdict(chosen), why)
         return chosen
     return Model(**choices.settle(opened, choices.EMBEDDING, lambda: asdict(chosen)))
+
+
+def is_asked_for(model: Model, settings: EmbedSettings) -> bool:
+    """Whether the settings name no other model."""
+    same_weights = not settings.names_weights or settings.asked() == model.asked
+    return same_weights and settings.pixels in ("auto", model.pixels)
 
 
 def recorded_model(root: Root) -> Model | None:
@@ -75,20 +85,23 @@ def weights_of(model: Model) -> Weights:
     return Weights(model.architecture, model.checkpoint)
 
 
-def _choose(settings: EmbedSettings) -> Model:
-    asked = settings.asked()
+def _chosen(settings: EmbedSettings, before: Model | None) -> Model:
+    pixels = (before.pixels if before else THUMBNAIL) if settings.pixels == "auto" else settings.pixels
+    if before and not settings.names_weights:
+        weights = weights_of(before) if before.architecture else None
+        return _made(weights, pixels, before.asked, settings.runtime)
     weights = None if settings.model == descriptor.NAME else find_weights(settings.model, settings.checkpoint)
+    return _made(weights, pixels, settings.asked(), settings.runtime)
+
+
+def _made(weights: Weights | None, pixels: str, asked: list[str | None], runtime: str) -> Model:
     if weights is None:
-        hint = (
-            f"No weights at hand: the vectors are {descriptor.NAME}, colour and gradients without a network. "
-            "For better ones: --checkpoint FILE (any timm backbone), or let this machine reach timm's hub once."
-        )
-        told = hint if asked[0] == "auto" else ""
-        name = _seen_from(descriptor.NAME, settings.pixels)
-        return Model(name, _table(name), descriptor.DIMENSIONS, None, None, asked, told, settings.pixels)
-    name = _name(weights.architecture, weights.file, settings.pixels)
-    dimensions = backbone.load(weights, settings.runtime).dimensions
-    return Model(name, _table(name), dimensions, weights.architecture, weights.file, asked, "", settings.pixels)
+        name = _seen_from(descriptor.NAME, pixels)
+        hint = NO_WEIGHTS if asked[0] == "auto" else ""
+        return Model(name, _table(name), descriptor.DIMENSIONS, None, None, asked, hint, pixels)
+    name = _name(weights.architecture, weights.file, pixels)
+    dimensions = backbone.load(weights, runtime).dimensions
+    return Model(name, _table(name), dimensions, weights.architecture, weights.file, asked, "", pixels)
 
 
 def _name(architecture: str, file: str, pixels: str) -> str:

@@ -14,7 +14,9 @@ from tasks.image.original import MAX_PIXELS, Original, original_of, read_again
 from tasks.image.square import square_around
 from tasks.image.thumbnail import shrink
 from tasks.store import tables
+from tasks.store.errors import Unreachable, WinnowError
 from tasks.store.root import Root
+from tasks.store.storage import shown
 
 MAX_CPU_S = 60
 """Processor seconds that decoding one original may take."""
@@ -42,7 +44,7 @@ class Seen:
             return [shrink(pixels, self.short_side)]
         across, down = scale
         scaled = [(left * across, top * down, right * across, low * down) for left, top, right, low in self.edges]
-        return [shrink(square_around(pixels, edges, self.crop), self.short_side) for edges in scaled]
+        return [square_around(pixels, edges, self.crop, self.short_side) for edges in scaled]
 
 
 class Pictures:
@@ -57,6 +59,9 @@ class Pictures:
 
     Attributes:
         small: places of members that were seen as thumbnails though originals were asked for.
+
+    Raises:
+        WinnowError: from `of`, when a store fails: what is there may be had later.
     """
 
     def __init__(self, root: Root, members: pa.Table, *, originals: bool, short_side: int, crop: float) -> None:
@@ -100,7 +105,10 @@ class Pictures:
 def see_original(job: tuple[Original, Seen]) -> list[Pixels] | None:
     """What is to be seen of an original, in a process of its own; None if it is gone or is no longer the same."""
     original, seen = job
-    content = read_again(original)
+    try:
+        content = read_again(original)
+    except Unreachable as error:
+        raise WinnowError(f"{shown(original.uri)} cannot be read now ({error}): run the same command again.") from error
     if content is None:
         return None
     return seen.of(decode(content, max_pixels=MAX_PIXELS, short_side=None if seen.edges else seen.short_side).pixels)

@@ -22,10 +22,10 @@ class EmbedSettings(StrictModel):
         default=None,
         description="Weights: a file (safetensors first; .pth is read without code), or a timm name.",
     )
-    pixels: Literal["thumbnail", "original"] = Field(
-        default="thumbnail",
+    pixels: Literal["auto", "thumbnail", "original"] = Field(
+        default="auto",
         description="What the model is shown: the thumbnail, which is at hand; or the original, read and decoded once "
-        "more, for large backbones and for small objects.",
+        "more, for large backbones and small crops. `auto`: as the root has it; in a new one the thumbnail.",
     )
     runtime: Literal["torch", "openvino"] = Field(
         default="torch",
@@ -35,5 +35,10 @@ class EmbedSettings(StrictModel):
     batch: int = Field(default=64, ge=1, description="Images a forward pass.")
 
     def asked(self) -> list[str | None]:
-        """What decides which model it is."""
-        return [self.model, self.checkpoint, *([] if self.pixels == THUMBNAIL else [self.pixels])]
+        """What decides which weights it has."""
+        return [self.model, self.checkpoint]
+
+    @property
+    def names_weights(self) -> bool:
+        """Whether the weights are named, so that others than those of the root may be meant."""
+        return self.asked() != ["auto", None]

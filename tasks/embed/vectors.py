@@ -37,7 +37,7 @@ class Pictures(Protocol):
 def described(pictures: Pictures) -> Vectors:
     """descriptor-1 of every picture: (n, 336) float32, unit rows."""
     parts = [np.zeros((0, descriptor.DIMENSIONS), np.float32)]
-    for rows in _prefetched(pictures, DESCRIBED_AT_ONCE, descriptor.describe):
+    for rows in _prefetched(pictures, DESCRIBED_AT_ONCE, descriptor.describe, 1 + (os.cpu_count() or 1)):
         parts.append(rows)
         advance("embed", len(rows))
     return np.concatenate(parts)
@@ -60,16 +60,18 @@ def unit_rows(vectors: Vectors) -> Vectors:
     return scaled
 
 
-def _prefetched(pictures: Pictures, batch: int, make: Callable[[Pixels], NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """What is made of every picture, a batch stacked at a time; by threads, and never more than AHEAD of them ahead."""
+def _prefetched(
+    pictures: Pictures, batch: int, make: Callable[[Pixels], NDArray[Any]], ahead: int = AHEAD
+) -> Iterator[NDArray[Any]]:
+    """What is made of every picture, a batch stacked at a time; by threads, and never more than some of them ahead."""
 
     def made(start: int) -> NDArray[Any]:
         return np.stack([make(pixels) for pixels in pictures.of(slice(start, min(start + batch, len(pictures))))])
 
     starts = range(0, len(pictures), batch)
-    with ThreadPoolExecutor(min(AHEAD, os.cpu_count() or 1)) as pool:
-        waiting = [pool.submit(made, start) for start in starts[:AHEAD]]
-        for following in [*starts[AHEAD:], *[None] * min(AHEAD, len(starts))]:
+    with ThreadPoolExecutor(min(ahead, os.cpu_count() or 1)) as pool:
+        waiting = [pool.submit(made, start) for start in starts[:ahead]]
+        for following in [*starts[ahead:], *[None] * min(ahead, len(starts))]:
             yield waiting.pop(0).result()
             if following is not None:
                 waiting.append(pool.submit(made, following))

@@ -135,7 +135,7 @@ def _embedded(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings)
     if len(rows) > 1:
         checks.append(
             Check(
-                "samples differ: mean cosine of two",
+                "vectors differ: mean cosine of two",
                 "ExpectColumnMeanToBeBetween",
                 {"column": "mean_cosine", "max_value": most},
                 frame="facts",

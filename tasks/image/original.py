@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.store.errors import Unreachable
 from tasks.store.ids import content_id
+from tasks.store.reasons import Deferral
 from tasks.store.storage import storage_for
 
 MAX_PIXELS = 1_000_000_000
@@ -31,9 +32,15 @@ def original_of(sample: Mapping[str, Any]) -> Original:
 
 
 def read_again(original: Original) -> bytes | None:
-    """Its bytes; None if it is gone or is no longer the same."""
+    """Its bytes; None if it is gone, may not be read, or is no longer the same.
+
+    Raises:
+        Unreachable: the store failed, which says nothing about the picture.
+    """
     try:
         content = storage_for(original.uri).read(original.uri)
-    except Unreachable:
+    except Unreachable as error:
+        if error.reason == Deferral.IO_ERROR:
+            raise
         return None
     return content if original.content_id in (None, content_id(content)) else None

@@ -25,13 +25,14 @@ def central_square(pixels: Pixels, side: int, crop: float) -> Pixels:
     return pixels[top : top + side, left : left + side]
 
 
-def square_around(pixels: Pixels, edges: tuple[float, float, float, float], crop: float) -> Pixels:
-    """The square whose central `crop` share holds an object; GREY where that reaches beyond the picture.
+def square_around(pixels: Pixels, edges: tuple[float, float, float, float], crop: float, most: int) -> Pixels:
+    """The square whose central `crop` share holds what lies between edges; GREY where it reaches beyond the picture.
 
     Args:
         pixels: (h, w, 3) uint8 RGB.
-        edges: of the object, in pixels: left, top, right, bottom.
+        edges: left, top, right and bottom, in pixels.
         crop: share of the side, 0 to 1.
+        most: pixels of its side; a larger one is scaled to that.
     """
     left, top, right, bottom = edges
     height, width = pixels.shape[:2]
@@ -39,8 +40,14 @@ def square_around(pixels: Pixels, edges: tuple[float, float, float, float], crop
     x = min(round((left + right - side) / 2), width - 1)
     y = min(round((top + bottom - side) / 2), height - 1)
     inside = pixels[max(0, y) : y + side, max(0, x) : x + side]
-    around = (max(0, -y), max(0, y + side - height), max(0, -x), max(0, x + side - width))
-    square: Pixels = cv2.copyMakeBorder(inside, *around, borderType=cv2.BORDER_CONSTANT, value=GREY)
+    scale = min(1.0, most / side)
+    size = (max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale)))
+    if scale < 1:
+        inside = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
+    side = min(side, most)
+    above, before = (min(round(max(0, -one) * scale), side - part) for one, part in ((y, size[1]), (x, size[0])))
+    square = np.full((side, side, 3), GREY, np.uint8)
+    square[above : above + size[1], before : before + size[0]] = inside
     return square
 
 

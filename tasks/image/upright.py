@@ -12,6 +12,7 @@ from tasks.image.decode import Undecodable, decode
 from tasks.image.isolation import run_isolated
 from tasks.image.original import MAX_PIXELS, Original, original_of, read_again
 from tasks.store import tables
+from tasks.store.errors import Unreachable
 from tasks.store.root import Root
 from tasks.store.storage import write_all
 
@@ -57,14 +58,12 @@ def _written(row: dict[str, Any], jpeg: bytes, is_small: bool) -> dict[str, Any]
 
 
 def render(asked: tuple[Original, int]) -> bytes | None:
-    """An upright JPEG of an original, of that quality, in a process of its own; None if it is no longer the same."""
+    """An upright JPEG of an original, of that quality, in a process of its own; None if it cannot be had."""
     original, quality = asked
-    content = read_again(original)
-    if content is None:
-        return None
     try:
-        return thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, quality)
-    except Undecodable:
+        content = read_again(original)
+        return content and thumbnail.encode(decode(content, max_pixels=MAX_PIXELS).pixels, quality)
+    except (Undecodable, Unreachable):
         return None
 
 

@@ -1,5 +1,6 @@
 """Embedding a batch: one unit vector a kept sample, in the table of its model; another model, another table."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 
 from tasks.embed import members, shard
 from tasks.embed.again import plan_again
-from tasks.embed.choose import choose_model, recorded_model
+from tasks.embed.choose import choose_model, recorded_model, weights_of
 from tasks.embed.settings import EmbedSettings
 from tasks.gate.settle import release
 from tasks.image.square import central_square
-from tasks.store import tables
+from tasks.store import choices, tables
 from tasks.store.errors import StagedAwayError, UsageError
 from tasks.store.kept import kept_in
 from tasks.store.root import Root
@@ -71,6 +72,28 @@ def test_embed__another_model_gets_its_own_table_for_all_samples(
 def test_choose_model__plain_auto_keeps_what_the_root_has(root: Root, checkpoint: Path) -> None:
     first = choose_model.fn(root.uri, EmbedSettings(checkpoint=str(checkpoint)))
     assert choose_model.fn(root.uri, EmbedSettings()) == first
+
+
+def test_choose_model__other_pixels_keep_the_weights_and_there_is_a_way_back(root: Root, checkpoint: Path) -> None:
+    first = choose_model.fn(root.uri, EmbedSettings(checkpoint=str(checkpoint)))
+    whole = choose_model.fn(root.uri, EmbedSettings(pixels="original"))
+    assert (whole.name, whole.checkpoint) == (f"{first.name}-original", first.checkpoint)
+    assert weights_of(whole) == weights_of(first)
+    assert choose_model.fn(root.uri, EmbedSettings()) == whole
+    assert choose_model.fn(root.uri, EmbedSettings(checkpoint=str(checkpoint))) == whole
+    assert choose_model.fn(root.uri, EmbedSettings(pixels="thumbnail")) == first
+    assert choose_model.fn(root.uri, EmbedSettings(model="descriptor-1")).name == "descriptor-1"
+
+
+def test_recorded_model__of_a_root_from_before_there_was_a_choice_saw_thumbnails(root: Root) -> None:
+    told = {
+        name: value for name, value in asdict(choose_model.fn(root.uri, EmbedSettings())).items() if name != "pixels"
+    }
+    choices.revise(root, choices.EMBEDDING, told, "as it was")
+    recorded = recorded_model(root)
+    assert recorded is not None
+    assert recorded.pixels == "thumbnail"
+    assert choose_model.fn(root.uri, EmbedSettings()) == recorded
 
 
 def test_choose_model__without_weights_says_how_to_get_better_vectors(root: Root) -> None:

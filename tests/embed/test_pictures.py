@@ -11,6 +11,7 @@ from tasks.embed.choose import recorded_model
 from tasks.embed.members import CROPS
 from tasks.embed.pictures import Pictures
 from tasks.store import tables
+from tasks.store.errors import WinnowError
 from tests.made import Maker, jpeg, photograph
 from tests.pipeline import curate, opened, rows, settings_for
 
@@ -60,6 +61,21 @@ def test_originals__that_are_gone_or_changed_are_seen_as_thumbnails(
     assert any("2 originals are gone or changed" in hint for hint in told.hints)
     named = rows(whole, "SELECT model, count(*) AS n FROM embeddings GROUP BY model ORDER BY model")
     assert named == [{"model": "descriptor-1", "n": 4}, {"model": "descriptor-1-original", "n": 4}]
+
+
+def test_originals__of_a_store_that_fails_are_waited_for(large: Maker, tmp_path: Path) -> None:
+    """A folder that is no folder for a while: what could not be reached is not called gone."""
+    curate(settings_for(large.folder, tmp_path / "root"))
+    large.folder.rename(tmp_path / "away")
+    large.folder.symlink_to(large.folder)
+    whole = settings_for(tmp_path / "away", tmp_path / "root", embed__pixels="original")
+    with pytest.raises(WinnowError, match="cannot be read now"):
+        curate(whole)
+    large.folder.unlink()
+    (tmp_path / "away").rename(large.folder)
+    told = curate(settings_for(large.folder, tmp_path / "root", embed__pixels="original"))
+    assert told.counts["embedded"] == 4
+    assert "from_thumbnails" not in told.counts
 
 
 @pytest.mark.parametrize("originals", [False, True])

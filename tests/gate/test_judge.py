@@ -139,8 +139,8 @@ def test_embedded__each_expectation_can_fail() -> None:
     assert set(failed("embedded", rows.assign(finite=False), facts)) == {"vectors are finite"}
     assert set(failed("embedded", rows.assign(length=0.5), facts)) == {"vectors have unit length"}
     collapsed = failed("embedded", rows, facts | {"mean_cosine": 0.999})
-    assert set(collapsed) == {"samples differ: mean cosine of two"}
-    assert "0.999" in collapsed["samples differ: mean cosine of two"].observed
+    assert set(collapsed) == {"vectors differ: mean cosine of two"}
+    assert "0.999" in collapsed["vectors differ: mean cosine of two"].observed
 
 
 def test_selected__each_expectation_can_fail() -> None:

@@ -63,7 +63,7 @@ def evaluate_model(root: str, snapshot: str, version: str, settings: LearnSettin
     write_config(opened, config.model_copy(update={"temperature": evaluation.temperature}))
     write_evaluation(opened, version, told)
     _plan(opened, taken, config, told)
-    log_evaluation(opened, version, told)
+    log_evaluation(opened, version, told, settings)
     facts = _facts(evaluation, told, len(taken.rows) - len(seen.rows), settings.evaluate.confidence)
     return _staged(opened, version, facts, doubts)
 

@@ -8,6 +8,7 @@ from tasks.learn.settings import LearnSettings
 from tasks.learn.track import mlflow_runs
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.root import Root
+from tasks.store.staging import settings_hash
 from tasks.store.storage import in_bucket, to_path
 
 UNTRACKED = "Not tracked in MLflow: the root is in a bucket, so learn.tracking_uri has to name a server."
@@ -32,27 +33,31 @@ def track_fit(root: Root, config: ModelConfig, settings: LearnSettings) -> list[
     if _tracked(root, config.version).get("place") != place:
         refuse_tracker_away(root, settings)
         run_id = mlflow_runs.log_fit(root, config, place)
-        told = json.dumps({"place": place, "run_id": run_id, "tracker": settings.tracker}, indent=1)
-        root.storage.write(_uri(root, config.version), told.encode())
+        _note(root, config.version, {"place": place, "run_id": run_id})
     return []
 
 
-def log_evaluation(root: Root, version: str, evaluation: dict[str, Any]) -> None:
-    """Add to the run of a model how good it is, if it is tracked. Raises UsageError if MLflow is away."""
-    tracked = _tracked(root, version)
-    if tracked:
-        config = read_config(root, version)
-        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation, config.model_dump_json(indent=2))
-        if tracked.get("tracker") == "wandb":
-            from tasks.learn.track.wandb_runs import log_run
+def log_evaluation(root: Root, version: str, evaluation: dict[str, Any], settings: LearnSettings) -> None:
+    """Tell the trackers how good a model is: W&B once an evaluation, MLflow if it has a run of it.
 
-            log_run(root, config, evaluation)
+    Raises:
+        UsageError: one of them is away.
+    """
+    config, tracked = read_config(root, version), _tracked(root, version)
+    if "place" in tracked:
+        mlflow_runs.log_evaluation(tracked["place"], tracked["run_id"], evaluation, config.model_dump_json(indent=2))
+    told = settings_hash(evaluation)
+    if settings.tracker == "wandb" and tracked.get("wandb") != told:
+        from tasks.learn.track.wandb_runs import log_run
+
+        log_run(root, config, evaluation)
+        _note(root, version, {"wandb": told})
 
 
 def set_alias(root: Root, version: str, alias: str, settings: LearnSettings) -> None:
     """Give a registered model the alias champion or challenger; nothing where it is not tracked. Raises UsageError."""
     tracked = _tracked(root, version)
-    if tracked and tracking_place(root, settings) is not None:
+    if "place" in tracked and tracking_place(root, settings) is not None:
         mlflow_runs.set_alias(tracked["place"], tracked["run_id"], version, alias)
 
 
@@ -87,6 +92,11 @@ def _tracked(root: Root, version: str) -> dict[str, str]:
     except (Unreachable, ValueError):
         return {}
     return found
+
+
+def _note(root: Root, version: str, more: dict[str, str]) -> None:
+    """Keep where a model is tracked, beside what is kept of that already."""
+    root.storage.write(_uri(root, version), json.dumps({**_tracked(root, version), **more}, indent=1).encode())
 
 
 def _uri(root: Root, version: str) -> str:

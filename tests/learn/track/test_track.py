@@ -50,7 +50,7 @@ def test_log_evaluation__figures_and_confusion(tracked: tuple[Root, str, MlflowC
     root, version, client = tracked
     confusion = {"classes": ["a$b", "\u6587"], "counts": [[3, 0], [1, 2]]}
     metrics = {"mAP@[.5:.95]": {"value": 0.5, "low": 0.25, "high": None}}
-    log_evaluation(root, version, {"metrics": metrics, "confusion": confusion})
+    log_evaluation(root, version, {"metrics": metrics, "confusion": confusion}, SETTINGS)
     (run,) = runs(client)
     assert run.data.metrics == {"test_mAP__.5_.95_": 0.5, "test_mAP__.5_.95__low": 0.25}
     assert "confusion.png" in {one.path for one in client.list_artifacts(run.info.run_id)}
@@ -61,7 +61,7 @@ def test_log_evaluation__of_many_classes_the_figure_stays_small(
 ) -> None:
     root, version, client = tracked
     confusion = {"classes": [f"class {code}" for code in range(150)], "counts": np.ones((150, 150), int).tolist()}
-    log_evaluation(root, version, {"metrics": {}, "confusion": confusion})
+    log_evaluation(root, version, {"metrics": {}, "confusion": confusion}, SETTINGS)
     (run,) = runs(client)
     with Image.open(client.download_artifacts(run.info.run_id, "confusion.png", str(tmp_path))) as figure:
         assert max(figure.size) < 1200
@@ -100,17 +100,22 @@ def test_fit_model__with_mlflow_away_nothing_is_trained(tmp_path: Path) -> None:
         fit_model(root.uri, "s1", LearnSettings(tracking_uri="mlruns"))
 
 
-def test_wandb__has_settings_curves_metrics_and_confusion_offline(
+WANDB = LearnSettings(tracker="wandb")
+CONFUSION = {"classes": ["hat", "\u6587"], "counts": [[3, 0], [1, 2]]}
+EVALUATION = {"metrics": {"accuracy": {"value": 0.5, "low": 0.25, "high": None}}, "confusion": CONFUSION}
+
+
+def test_wandb__has_settings_curves_metrics_and_confusion_on_this_machine_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_SILENT", "true")
     root = made_root(tmp_path / "root", 45)
-    version = fit_model(root.uri, "s1", LearnSettings(tracker="wandb")).version
-    confusion = {"classes": ["hat", "\u6587"], "counts": [[3, 0], [1, 2]]}
-    evaluation = {"metrics": {"accuracy": {"value": 0.5, "low": 0.25, "high": None}}, "confusion": confusion}
-    log_evaluation(root, version, evaluation)
-    (folder,) = (tmp_path / "root" / "wandb").glob("offline-run-*")
+    version = fit_model(root.uri, "s1", WANDB).version
+    for _ in range(2):
+        log_evaluation(root, version, EVALUATION, WANDB)
+    (folder,) = (tmp_path / "root" / "wandb").glob("*run-*")
+    assert folder.name.startswith("offline-run-")
     (log,) = folder.glob("*.wandb")
     content = log.read_bytes()
     for said in (b"test/accuracy", b"test/accuracy low", b"snapshot_hash", version.encode(), b"confusion"):
@@ -119,3 +124,15 @@ def test_wandb__has_settings_curves_metrics_and_confusion_offline(
     (table,) = folder.rglob("*.table.json")
     told = json.loads(table.read_text())
     assert (told["columns"], told["data"]) == (["label", "hat", "\u6587"], [["hat", 3, 0], ["\u6587", 1, 2]])
+
+
+def test_wandb__that_does_not_take_it_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to go online by somebody who is not logged in."""
+    root = made_root(tmp_path / "root", 45)
+    version = fit_model(root.uri, "s1", WANDB).version
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name, value in {"MODE": "online", "SILENT": "true", "BASE_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    with pytest.raises(UsageError, match="Weights & Biases refused or is away"):
+        log_evaluation(root, version, EVALUATION, WANDB)
