@@ -57,6 +57,7 @@ def measured(place: Path) -> Iterator[Result]:
     _print("the dirty pool as the product selects from it: without duplicates", deduplicated)
     yield _against_the_best("dirty pool, raw", raw)
     yield _against_random("dirty pool, raw", raw)
+    yield _against_the_best("dirty pool without duplicates", deduplicated)
     both = {**raw, "default": deduplicated["default"]}
     yield _against_random("dirty pool", both)
     yield _labels_for("raw", raw)

@@ -17,10 +17,11 @@ from tests.benchmarks.vectors import clustered
 
 POOL, PICKS, DIMENSIONS = 100_000, 1_000, 384
 NEIGHBOURS = 20
+CROPS = 5
 
 
 def measured(_place: Path) -> Iterator[Result]:
-    """All in float32 on one thread; a matrix product of the pool with the picks is the unit of the last two."""
+    """All in float32 on one thread; a matrix product of the pool with the picks is the unit of all but the first."""
     vectors = clustered(POOL, DIMENSIONS)
     with threadpool_limits(1):
         yield _diversity(vectors)
@@ -28,6 +29,9 @@ def measured(_place: Path) -> Iterator[Result]:
         yield _beside("diversity x typicality", seconds_of(lambda: _diverse_and_typical(vectors)), product, 40)
         covering = seconds_of(lambda: pick_greedily([Term(Covering(Parts.whole(vectors), vectors[:0]))], POOL, PICKS))
         yield _beside("coverage", covering, product, 80)
+        crops = Parts.of_each(vectors, [CROPS] * (POOL // CROPS))
+        cut = seconds_of(lambda: pick_greedily([Term(Spreading(crops, vectors[:0], 0.0))], len(crops), PICKS // CROPS))
+        yield _beside(f"diversity of crops, {CROPS} an image", cut, product, 20)
 
 
 def _diversity(vectors: np.ndarray) -> Result:
