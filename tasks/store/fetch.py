@@ -34,7 +34,9 @@ def fetch(uri: str, version: str | None = None) -> bytes:
 
 
 def fetch_into(file: BinaryIO, uri: str, version: str | None = None) -> None:
-    """Stream all bytes of an object into an empty file, and go to its start. A body that broke off is gone on with.
+    """Stream all bytes of an object into an empty file, and go to its start.
+
+    A body that broke off is gone on with, as often as that brings it further.
 
     Raises Unreachable.
     """
@@ -51,7 +53,7 @@ def fetch_into(file: BinaryIO, uri: str, version: str | None = None) -> None:
             shutil.copyfileobj(body, file, _CHUNK)
 
     try:
-        persist(get)
+        persist(get, file.tell)
     except Exception as error:
         raise unreachable(error) from error
     file.flush()

@@ -29,15 +29,20 @@ class StoreAwayError(WinnowError):
     """Nothing was answered for so long that going on is pointless; nothing is said about any object."""
 
 
-def persist(ask: Callable[[], Answer]) -> Answer:
+def persist(ask: Callable[[], Answer], got: Callable[[], int] = lambda: 0) -> Answer:
     """What `ask` gives; asked again, after ever longer pauses with jitter, while the store falters or slows us down.
+
+    Args:
+        ask: makes the request, once.
+        got: how many bytes all tries have brought so far, where a try goes on from the last: one that brought some
+            is no failure of the store, however often it breaks off.
 
     Raises:
         UsageError: the address never answered.
         StoreAwayError: nobody has been answered for PATIENCE_S.
         Exception: the last error, where the store does answer; any error that asking again cannot mend.
     """
-    patience = _Patience()
+    patience, before = _Patience(), got()
     while True:
         try:
             answer = ask()
@@ -46,6 +51,8 @@ def persist(ask: Callable[[], Answer]) -> Answer:
                 note_answer()
             if not is_passing(error):
                 raise
+            if got() > before:
+                patience, before = _Patience(), got()
             patience.wear(error)
         else:
             note_answer()

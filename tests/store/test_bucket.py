@@ -121,6 +121,23 @@ def test_local_copy__is_whole_and_goes_on_where_it_broke_off(s3: Buckets) -> Non
         pass
 
 
+def test_local_copy__breaks_off_at_every_answer_and_gets_there(s3: Buckets) -> None:
+    bucket = s3.make()
+    content = random.Random(2).randbytes(3 * 2**20)
+    s3.put(bucket, "film.mp4", content)
+    s3.faults.cut = 1.0
+    asked: list[str] = []
+
+    def mend(method: str, path: str) -> None:
+        asked.append(method)
+        if len(asked) > 2 * patience.ATTEMPTS:
+            s3.faults.cut = 0.0
+
+    s3.faults.refuse = mend
+    with Bucket().local_copy(f"{bucket}/film.mp4") as file:
+        assert file.read() == content
+
+
 def test_create__exactly_one_of_many_writers_wins(s3: Buckets) -> None:
     uri = f"{s3.make()}/choice"
     won: list[int] = []
