@@ -188,6 +188,7 @@ def snapshot(settings: Settings, name: str | None) -> Outcome:
     held = held_snapshots(root, settings.gates)
     outcome = Outcome(Plan(0, 0, 0, 0, ()))
     wanted = wanted_snapshot(root, settings.learn, name, held)
+    wanted.refuse_unfit()
     if wanted.name is None:
         outcome.notes.append(f"No snapshot: {wanted.why}.")
     else:
@@ -203,8 +204,9 @@ def learn(settings: Settings, name: str | None) -> Outcome:
     outcome = Outcome(Plan(0, 0, 0, 0, ()))
     _learn(root, settings, outcome, name)
     if not outcome.summaries:
-        held = held_snapshots(root, settings.gates)
-        outcome.notes.append(f"Nothing to learn: {wanted_snapshot(root, settings.learn, name, held).why}.")
+        wanted = wanted_snapshot(root, settings.learn, name, held_snapshots(root, settings.gates))
+        wanted.refuse_unfit()
+        outcome.notes.append(f"Nothing to learn: {wanted.why}.")
     return _finished(root, settings, outcome, learns=False, report=True)
 
 

@@ -46,6 +46,7 @@ def freeze(run: Run, name: str | None) -> str | None:
         with run.at_work(wanted.name, "snapshot"):
             staged = make_snapshot(run.root, wanted.name, run.settings.learn)
             run.hint(_left_out(staged.facts))
+            run.hint(_elsewhere(staged.facts.get("elsewhere", [])))
             if run.passes("split", staged):
                 run.count(commit_snapshot(run.root, wanted.name, staged))
     return wanted.name if run.done(wanted.name, "snapshot") else None
@@ -59,3 +60,13 @@ def _left_out(facts: dict[str, Any]) -> str:
         if found:
             told.append(f"{len(found)} {why} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})")
     return f"Labels left out: {', '.join(told)}." if told else ""
+
+
+def _elsewhere(samples: list[str]) -> str:
+    """Samples that are not on the side that conditions name, in words."""
+    if not samples:
+        return ""
+    return (
+        f"{len(samples)} samples stay on the side that an older snapshot gave them, though learn.split names another "
+        f"({samples[0]}): models may have learned from them. Labels of another ontology begin anew."
+    )

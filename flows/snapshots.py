@@ -89,6 +89,8 @@ def _show(found: dict[str, Any]) -> None:
     typer.echo(f"relabelled  {len(found['relabelled']):,}")
     for row in found["relabelled"][:10]:
         typer.echo(f"  {row['sample_id']}  {row['side']}: {row['before']} -> {row['after']}")
+    if found["reviewed"]:
+        typer.echo(f"reviewed    {len(found['reviewed']):,}  (labelled again, with the same label)")
     typer.echo(f"moved       {len(found['moved']):,}")
     for what in ("classes_added", "classes_removed"):
         if found[what]:

@@ -15,12 +15,13 @@ def split(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> 
     Args:
         rows: the manifest, with `leak`: which sample on another side looks the same, in words.
         facts: `sides`: samples on each; `by_class`: the same for each class; `label_type`; `torn`: samples that are
-            left out since what they belong to is on another side by now.
+            left out since what they belong to is on another side by now; `elsewhere`: samples that stay on a side
+            that conditions do not name for them.
         settings: of all gates.
     """
     groups, classes = _by_group(rows), _by_class(facts["by_class"])
     used = int((classes["train"] > 0).sum())
-    figures = {**facts["sides"], "classes": used, "torn": len(facts["torn"])}
+    figures = {**facts["sides"], "classes": used, "torn": len(facts["torn"]), "elsewhere": len(facts["elsewhere"])}
     checks = [
         Check("no sample is there twice", "ExpectColumnValuesToBeUnique", {"column": "sample_id"}),
         Check("sides are known ones", "ExpectColumnValuesToBeInSet", {"column": "side", "value_set": list(SIDES)}),
@@ -43,17 +44,11 @@ def split(rows: pd.DataFrame, facts: dict[str, Any], settings: GateSettings) -> 
                 name_by="class",
             )
         )
-    if facts["torn"]:
-        checks.append(
-            Check(
-                "older samples that are left out, since their group is on another side now",
-                "ExpectColumnMaxToBeBetween",
-                {"column": "torn", "max_value": 0},
-                frame="facts",
-                severity="warning",
-                threshold="none",
-            )
-        )
+    odd = {
+        "torn": "older samples that are left out, since their group is on another side now",
+        "elsewhere": "older samples that stay where they are, though a condition names another side now",
+    }
+    checks += [_none(words, column) for column, words in odd.items() if facts[column]]
     frames = {"rows": rows.assign(unlike=rows["leak"].isna()), "groups": groups, "classes": classes}
     return Suite(checks, {**frames, "facts": pd.DataFrame([figures])})
 
@@ -73,6 +68,12 @@ def _by_class(counts: dict[str, dict[str, int]]) -> pd.DataFrame:
 def _all_true(words: str, column: str, frame: Any, told_by: str) -> Check:
     arguments = {"column": column, "value_set": [True]}
     return Check(words, "ExpectColumnValuesToBeInSet", arguments, frame=frame, told_by=told_by)
+
+
+def _none(words: str, column: str) -> Check:
+    arguments = {"column": column, "max_value": 0}
+    kind = "ExpectColumnMaxToBeBetween"
+    return Check(words, kind, arguments, frame="facts", severity="warning", threshold="none")
 
 
 def _at_least(words: str, column: str, least: int, severity: Severity) -> Check:

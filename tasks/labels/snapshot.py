@@ -4,6 +4,7 @@ A manifest is one Parquet file below `<root>/snapshots`. Its hash is over what i
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -68,8 +69,8 @@ class Snapshot:
 
     @property
     def test_hash(self) -> str:
-        """The same of its test side alone: models are compared on test sides of one hash only."""
-        return _digest([self.ontology, list(self.classes)], self.side("test"))
+        """Of samples and labels of its test side, whoever gave these: figures compare on test sides of one hash only."""
+        return _digest([self.ontology, list(self.classes)], self.side("test"), ("sample_id", "value"))
 
     def side(self, side: Side) -> pa.Table:
         """The rows of one side."""
@@ -158,8 +159,8 @@ def _hashes_since(root: Root, name: str) -> list[str]:
 _SAID = ("name", "ontology", "ontology_version", "label_type", "classes", "parent")
 
 
-def _digest(said: list[Any], rows: pa.Table) -> str:
+def _digest(said: list[Any], rows: pa.Table, names: Sequence[str] = tuple(MANIFEST.names)) -> str:
     digest = blake3(json.dumps(said, ensure_ascii=False).encode())
     for row in rows.sort_by("sample_id").to_pylist():
-        digest.update(json.dumps([row[name] for name in MANIFEST.names], ensure_ascii=False).encode())
+        digest.update(json.dumps([row[name] for name in names], ensure_ascii=False).encode())
     return digest.hexdigest()

@@ -49,6 +49,8 @@ from tests.made import Maker
         (["release", "b-1", "--note", "x", "--root", "made"], "no batch or selection b-1"),
         (["promote", "m-1", "--note", "x", "--root", "made"], "no model 'm-1'"),
         (["retry", "--reason", "ugly", "--root", "made"], "There is no reason 'ugly'"),
+        (["learn", "--root", "made"], "No sample has a label yet"),
+        (["snapshot", "--root", "made"], "No sample has a label yet"),
         (["recalibrate", "--note", "x", "--root", "made"], "Only 0 samples"),
         (["example", "texts"], "holds other files"),
         (["select", "--root", "made", "--name", "../x"], "is no name"),

@@ -76,7 +76,12 @@ def test_commands__list_and_compare(root: Any) -> None:
         ("00", '{"class":"dog"}', '{"class":"cat"}')
     ]
     code, told = run("diff", "one", "two", "--root", root.uri)
-    assert (code, "relabelled  1" in told) == (0, True)
+    assert (code, "relabelled  1" in told, "reviewed" in told) == (0, True, False)
+    with_labels(root, {f"{number:02d}": "cat" if number % 2 else "dog" for number in range(1, 10)}, annotator="you")
+    made(root, "three", HALF)
+    code, found = run("diff", "two", "three", "--json", "--root", root.uri)
+    assert (found["reviewed"], found["relabelled"]) == ([f"{number:02d}" for number in range(1, 10)], [])
+    assert found["same_test_side"]
     code, told = run("diff", "one", "nothing", "--root", root.uri)
     assert (code, "there are: one, two" in told) == (2, True)
 

@@ -13,7 +13,7 @@ from tasks.gate.suites import suite
 SIDES = ["train"] * 6 + ["validation"] * 2 + ["test"] * 12
 
 
-def judged(label_type: str = "class", torn: int = 0, **changes: Any) -> tuple[str, dict[str, Finding]]:
+def judged(label_type: str = "class", torn: int = 0, elsewhere: int = 0, **changes: Any) -> tuple[str, dict[str, Finding]]:
     count = len(SIDES)
     made = {"sample_id": [str(n) for n in range(count)], "side": SIDES, "group": [f"g{n}" for n in range(count)]}
     rows = pd.DataFrame({**made, "leak": [None] * count, "class": ["cat", "dog"] * (count // 2)})
@@ -22,6 +22,7 @@ def judged(label_type: str = "class", torn: int = 0, **changes: Any) -> tuple[st
     by_class = {name: dict(Counter(rows["side"][rows["class"] == name])) for name in ("cat", "dog")}
     whole = {side: sum(rows["side"] == side) for side in ("train", "validation", "test")}
     facts = {"sides": whole, "label_type": label_type, "torn": [f"t{n}" for n in range(torn)]}
+    facts["elsewhere"] = [f"e{n}" for n in range(elsewhere)]
     facts["by_class"] = {name: {side: counts.get(side, 0) for side in whole} for name, counts in by_class.items()}
     findings = validate(suite("split", rows, facts, GateSettings()))
     return result_of(findings, "auto"), {one.expectation: one for one in findings if not one.success}
@@ -56,6 +57,7 @@ def test_split__what_leaks_or_is_missing_holds(changes: dict[str, Any], expectat
         ({"side": dict.fromkeys((8, 10), "train")}, "samples of each class to test on", "cat: 4"),
         ({"side": dict.fromkeys((6, 7), "train")}, "samples for validation", "0"),
         ({"torn": 3}, "older samples that are left out, since their group is on another side now", "3"),
+        ({"elsewhere": 2}, "older samples that stay where they are, though a condition names another side now", "2"),
     ],
 )
 def test_split__what_is_thin_warns(changes: dict[str, Any], expectation: str, observed: str) -> None:

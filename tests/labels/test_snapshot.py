@@ -60,6 +60,11 @@ def test_hash__is_of_content_alone() -> None:
     moved = SNAPSHOT.rows.set_column(3, "side", pa.array(["test", "test"]))
     assert replace(SNAPSHOT, rows=moved).hash != SNAPSHOT.hash
     assert replace(SNAPSHOT, rows=moved).test_hash != SNAPSHOT.test_hash
+    reviewed = SNAPSHOT.rows.set_column(1, "annotation_id", pa.array(["1", "3"]))
+    assert replace(SNAPSHOT, rows=reviewed).hash != SNAPSHOT.hash
+    assert replace(SNAPSHOT, rows=reviewed).test_hash == SNAPSHOT.test_hash
+    doubted = SNAPSHOT.rows.set_column(2, "value", pa.array([ROWS[0]["value"], '{"class":"\u6587"}']))
+    assert replace(SNAPSHOT, rows=doubted).test_hash != SNAPSHOT.test_hash
     trained = SNAPSHOT.rows.set_column(2, "value", pa.array(['{"class":"dog"}', '{"class":"dog"}']))
     assert replace(SNAPSHOT, rows=trained).hash != SNAPSHOT.hash
     assert replace(SNAPSHOT, rows=trained).test_hash == SNAPSHOT.test_hash

@@ -13,7 +13,7 @@ Row = dict[str, str]
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     """Plain data for the terminal and for `--json`; sample ids are in order.
 
-    `moved` is empty wherever one grew from the other: no sample changes sides.
+    `reviewed` has another annotation that says the same. `moved` is empty wherever one grew from the other: no sample changes sides.
 
     Raises:
         UsageError: they are of different ontologies.
@@ -40,6 +40,11 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
         "relabelled": [
             {"sample_id": one, "side": new[one]["side"], "before": old[one]["value"], "after": new[one]["value"]}
             for one in relabelled
+        ],
+        "reviewed": [
+            one
+            for one in both
+            if old[one]["value"] == new[one]["value"] and old[one]["annotation_id"] != new[one]["annotation_id"]
         ],
         "moved": [
             {"sample_id": one, "before": old[one]["side"], "after": new[one]["side"]}

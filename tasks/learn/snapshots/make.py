@@ -42,10 +42,22 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A snapshot to make; `name` is None where there is nothing to do, `why` says why."""
+    """A snapshot to make.
+
+    Attributes:
+        name: of it; None where there is nothing to do.
+        why: in words.
+        unfit: whether nothing is to do since nothing can be learned from the labels.
+    """
 
     name: str | None
     why: str
+    unfit: bool = False
+
+    def refuse_unfit(self) -> None:
+        """Raise UsageError if nothing can be learned from the labels: for whoever asked for just that."""
+        if self.unfit:
+            raise UsageError(f"{self.why}.")
 
 
 def wanted_snapshot(root: Root, settings: LearnSettings, name: str | None = None, held: Collection[str] = ()) -> Wanted:
@@ -76,7 +88,7 @@ def wanted_snapshot(root: Root, settings: LearnSettings, name: str | None = None
     try:
         return _due(root, log, settings)
     except NotYet as error:
-        return Wanted(None, str(error).removesuffix("."))
+        return Wanted(None, str(error).removesuffix("."), unfit=True)
 
 
 @unit("make snapshot")
@@ -233,6 +245,7 @@ def _facts(made: Made, found: Labelled) -> dict[str, Any]:
         "left_out": dict(found.left_out),
         "bridges": made.bridges,
         "torn": made.torn,
+        "elsewhere": made.elsewhere,
     }
 
 

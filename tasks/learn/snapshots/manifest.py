@@ -20,11 +20,19 @@ from tasks.store.root import Root
 
 @dataclass(frozen=True)
 class Made:
-    """A snapshot, and the labelled samples that are not in it; see sides.Sided."""
+    """A snapshot, and what is odd about its sides.
+
+    Attributes:
+        snapshot: it.
+        bridges: labelled samples that are not in it; see sides.Sided.
+        torn: the same.
+        elsewhere: samples that are on another side than conditions name by now: an older snapshot has them there.
+    """
 
     snapshot: Snapshot
     bridges: list[str]
     torn: list[str]
+    elsewhere: list[str]
 
 
 def made_snapshot(root: Root, name: str, found: Labelled, settings: LearnSettings) -> Made:
@@ -40,6 +48,7 @@ def made_snapshot(root: Root, name: str, found: Labelled, settings: LearnSetting
     result = sided(members, _is_drawn(root, settings), 0.0 if split.validation_where else split.validation_share)
     if "test" not in result.sides.values():
         raise NotYet(_why_no_test(split, settings))
+    elsewhere = [one.sample_id for one in members if one.sample_id in result.sides and _is_elsewhere(one)]
     ontology = found.ontology
     snapshot = Snapshot(
         name=name,
@@ -50,7 +59,7 @@ def made_snapshot(root: Root, name: str, found: Labelled, settings: LearnSetting
         parent=older[-1].name if older else None,
         rows=_rows(found, members, result),
     )
-    return Made(snapshot, result.bridges, result.torn)
+    return Made(snapshot, result.bridges, result.torn, elsewhere)
 
 
 def older_snapshots(root: Root, ontology: str) -> list[Snapshot]:
@@ -96,6 +105,10 @@ def _members(root: Root, found: Labelled, split: SplitSettings, had: dict[str, S
                 )
             )
     return members
+
+
+def _is_elsewhere(one: Member) -> bool:
+    return one.had is not None and (one.had in one.barred or one.had != (one.asked or one.had))
 
 
 def _is_drawn(root: Root, settings: LearnSettings) -> Callable[[str], bool]:

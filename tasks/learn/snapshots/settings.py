@@ -23,6 +23,7 @@ class SplitSettings(StrictModel):
     test_where: str | None = Field(
         default=None,
         description="SQL condition over the columns of samples that names the test side, for a dataset that brings its "
-        "own: source_uri LIKE '%/test/%'. Without it, what was set aside on arrival.",
+        "own: source_uri LIKE '%/test/%'. Set it before the first snapshot: what has a side keeps it. Without it, what "
+        "was set aside on arrival.",
     )
     validation_where: str | None = Field(default=None, description="The same for the validation side.")

@@ -54,11 +54,13 @@ def with_samples(root: Root, rows: Sequence[Mapping[str, Any]], batch: str = "b-
         commit(root, batch, stage, lambda log, table=table, rows_of=rows_of: Resolved([(table, rows_of)], {}))
 
 
-def with_labels(root: Root, labels: Mapping[str, str | Value], ontology: Ontology = PETS) -> None:
+def with_labels(
+    root: Root, labels: Mapping[str, str | Value], ontology: Ontology = PETS, annotator: str = "me"
+) -> None:
     """Label samples: a class each, or a value as it is."""
     applied = apply_ontology(root, ontology).ontology
     values = {one: {"class": said} if isinstance(said, str) else said for one, said in labels.items()}
-    made = [Annotation(one, value, "me", created_at=datetime.now(UTC)) for one, value in values.items()]
+    made = [Annotation(one, value, annotator, created_at=datetime.now(UTC)) for one, value in values.items()]
     write(root, "annotations", annotation_rows(made, "human", applied))
 
 

@@ -107,6 +107,21 @@ def test_snapshot__its_own_test_folder(root: Root) -> None:
     assert choices.recall(root, "learn.test_share") is None
 
 
+def test_snapshot__a_test_folder_that_is_named_too_late_is_told(root: Root) -> None:
+    with_samples(root, [{"sample_id": f"{n:02d}", "source_uri": f"file:///data/{n % 4}/{n}"} for n in range(24)])
+    with_labels(root, LABELS)
+    before = sides_of(snapshot(root, "first", HALF))
+    named = {f"{n:02d}" for n in range(0, 24, 4)}
+    late = HALF.model_copy(update={"split": SplitSettings(test_where="source_uri LIKE '%/0/%'")})
+    facts = make_snapshot.fn(root.uri, "second", late).facts
+    stay = [name for name, side in sorted(before.items()) if (side == "test") != (name in named)]
+    assert stay
+    assert facts["elsewhere"] == stay
+    only_trained = sorted(name for name, side in before.items() if side == "train")[:1]
+    nobody = HALF.model_copy(update={"split": SplitSettings(test_where=f"sample_id = '{only_trained[0]}'")})
+    assert make_snapshot.fn(root.uri, "third", nobody).facts["elsewhere"]
+
+
 def test_test_share__is_settled_once(labelled: Root) -> None:
     first = snapshot(labelled, "first")
     lower = snapshot(labelled, "second", LearnSettings(test_share=0.01))
