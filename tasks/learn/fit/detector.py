@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +62,7 @@ class _Shown:
         path: of the squares.
         boxes: of each, (m, 4) float32: left, top, right, bottom in pixels of the square.
         labels: of each, (m,) int64.
-        changing: whether pictures are mirrored and made lighter or darker by chance.
+        changing: whether pictures are mirrored and made lighter or darker by chance, as synthetic copies always are.
     """
 
     path: Path
@@ -79,8 +80,10 @@ class _Shown:
         seed_processor(draw.seed)
         square, boxes = self.squares[draw.row], self.boxes[draw.row].copy()
         pixels = square.astype(np.float32) / 255
-        if self.changing:
-            chance = np.random.default_rng(draw.seed)
+        chance = np.random.default_rng(draw.seed)
+        if draw.altered:
+            pixels, boxes = _farther_off(pixels, boxes, chance)
+        if self.changing or draw.altered:
             if chance.random() < 0.5:
                 side = square.shape[1]
                 pixels = pixels[:, ::-1]
@@ -92,6 +95,19 @@ class _Shown:
     def __getstate__(self) -> dict[str, Any]:
         """What another process gets: it opens the squares itself."""
         return {**self.__dict__, "squares": None}
+
+
+def _farther_off(
+    pixels: NDArray[np.float32], boxes: NDArray[np.float32], chance: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The square made smaller, somewhere on grey, and its boxes: as Liu et al., "SSD", 2016, zoom out."""
+    side = len(pixels)
+    small = max(1, round(side * chance.uniform(0.5, 0.95)))
+    left, top = chance.integers(0, side - small + 1, 2)
+    shown = np.full_like(pixels, 0.5)
+    shown[top : top + small, left : left + small] = cv2.resize(pixels, (small, small), interpolation=cv2.INTER_AREA)
+    moved = boxes * (small / side) + np.array([left, top, left, top])
+    return shown, moved.astype(np.float32)
 
 
 def _course(module: Any, pictures: Pictures, examples: Examples, settings: LearnSettings, *, keeps: bool) -> Course:
