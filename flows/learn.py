@@ -90,4 +90,4 @@ def promote(run: Run, judged: Staged) -> None:
 def predict(run: Run, champion: str) -> None:
     """What the champion says of the pool."""
     with run.at_work(champion, "predict"):
-        run.count(predict_pool(run.root, champion))
+        run.count(predict_pool(run.root, champion, run.settings.learn.predict_command))

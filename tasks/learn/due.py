@@ -10,6 +10,7 @@ from tasks.learn.models.promote import released_models
 from tasks.learn.settings import LearnSettings
 from tasks.learn.snapshots.labelled import NotYet, ontology_to_learn
 from tasks.learn.snapshots.make import wanted_snapshot
+from tasks.learn.snapshots.manifest import names_of
 from tasks.store import choices
 from tasks.store.log import read_log
 from tasks.store.root import Root
@@ -49,13 +50,16 @@ def trains_unasked(root: Root, settings: LearnSettings) -> bool:
 
 
 def snapshot_to_train(root: Root, settings: LearnSettings) -> str | None:
-    """The newest snapshot, unless its model by these settings is promoted, refused or held already.
+    """The newest snapshot of the ontology to learn, of any if none is named; None if its model is settled already.
+
+    Settled is a model by these settings that is promoted, refused or held.
 
     Raises:
         UsageError: as `anything_to_learn`.
     """
     log = read_log(root)
-    newest = next(reversed(log.visible("snapshot")), None)
+    named = names_of(log, settings.ontology) if settings.ontology else log.visible("snapshot")
+    newest = next(reversed(named), None)
     if newest is None:
         return None
     ontology = read_ontology(root, log.batches[newest].planned.counts["ontology"])
@@ -69,4 +73,4 @@ def champions_to_predict(root: Root, settings: LearnSettings) -> list[str]:
     log = read_log(root)
     learned = dict.fromkeys(batch.planned.counts["ontology"] for batch in models_of(log, settings.ontology))
     champions = [champion.batch_id for ontology in learned if (champion := champion_of(log, ontology))]
-    return [champion for champion in champions if anything_to_predict(root, champion)]
+    return [champion for champion in champions if anything_to_predict(root, champion, settings.predict_command)]

@@ -37,7 +37,15 @@ class LearnSettings(StrictModel):
     command: str | None = Field(
         default=None,
         description="A trainer of your own in place of ours: a program and its arguments, with {snapshot} for the "
-        "folder that it reads and {predictions} for the file that it writes.",
+        "folder that it reads, {predictions} for the file that it writes and, if you like, {model} for a folder in "
+        "which it leaves its model. When a file that is named here changes, as train.py, it is trained anew; files "
+        "that are only imported are not looked at.",
+    )
+    predict_command: str | None = Field(
+        default=None,
+        description="What asks a model of `command` about the pool: a program and its arguments, with {model} for what "
+        "that left, {images} for a folder of <sample_id>.jpg and {predictions} for the file that it writes, a line for "
+        "each; without it such a model predicts nothing more.",
     )
     rebalance: Literal["none", "sampling", "synthetic"] = Field(
         default="sampling",

@@ -12,7 +12,7 @@ from flows.settings import Settings
 from tasks.annotate.import_labels import import_labels
 from tasks.gate.settle import release
 from tasks.labels.champion import champion_of
-from tasks.learn.due import anything_to_learn, trains_unasked
+from tasks.learn.due import anything_to_learn, snapshot_to_train, trains_unasked
 from tasks.learn.models.file import read_evaluation
 from tasks.report.page import has_report
 from tasks.store.errors import UsageError
@@ -47,12 +47,12 @@ def settings(tmp_path: Path, made: Path) -> Settings:
     return settings_for(made / "source", tmp_path / "root", **options)
 
 
-def bring_in(settings: Settings, tmp_path: Path, count: int, turn: int = 0) -> None:
+def bring_in(settings: Settings, tmp_path: Path, count: int, turn: int = 0, ontology: str = "tints") -> None:
     """Labels of the first `count` pictures; turned, they are all wrong."""
     with (tmp_path / "labels.csv").open("w", newline="") as lines:
         named = [(f"{number:03d}.jpg", CLASSES[(number + turn) % 3]) for number in range(count)]
         csv.writer(lines).writerows([("file", "class"), *named])
-    import_labels(settings.root_uri, str(tmp_path / "labels.csv"), "csv", "tints")
+    import_labels(settings.root_uri, str(tmp_path / "labels.csv"), "csv", ontology)
 
 
 def champion(settings: Settings) -> Any:
@@ -88,6 +88,22 @@ def test_another_way_to_train_makes_another_model_of_the_same_labels(settings: S
     assert champion(settings).batch_id == version
     for learned in (settings, other):
         assert not anything_to_learn(opened(learned), learned.learn)
+
+
+def test_the_named_ontology_is_learned_though_another_has_the_newest_snapshot(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for ontology in ("tints", "moods"):
+        bring_in(settings, tmp_path, 60, ontology=ontology)
+        learn(_with_learn(settings, ontology=ontology))
+    assert snapshot_to_train(opened(settings), _with_learn(settings, ontology="tints").learn) is None
+    other = _with_learn(settings, ontology="tints", rebalance="none")
+    assert snapshot_to_train(opened(settings), other.learn) == "snapshot-1"
+    assert anything_to_learn(opened(settings), other.learn)
+
+
+def _with_learn(settings: Settings, **changes: Any) -> Settings:
+    return settings.model_copy(update={"learn": settings.learn.model_copy(update=changes)})
 
 
 def test_a_challenger_of_wrong_labels_is_refused_and_the_champion_stays(settings: Settings, tmp_path: Path) -> None:

@@ -1,17 +1,18 @@
 """A trained model on file: weights as safetensors, all else as JSON. No code is ever read from either.
 
 `<root>/models/VERSION/` holds model.json, model.safetensors, predictions.parquet and, once it was evaluated,
-evaluation.json.
+evaluation.json; model/ is what a program of the user's own left, see tasks/learn/models/folder.py.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from tasks.labels.values import LabelType
 from tasks.store import staging
@@ -23,6 +24,12 @@ PREDICTED = pa.schema([("sample_id", pa.string()), ("side", pa.string()), ("valu
 """What a model predicts of its snapshot's samples; values as in tasks/labels/values.py, before calibration."""
 
 Tensors = Mapping[str, NDArray[Any]]
+
+
+def _inside(name: str) -> str:
+    if name in ("", ".") or "\0" in name or name[0] == "/" or ".." in PurePosixPath(name).parts:
+        raise ValueError(f"{name!r} leads out of the folder")
+    return name
 
 
 class ModelConfig(StrictModel):
@@ -40,9 +47,13 @@ class ModelConfig(StrictModel):
     architecture: str | None = Field(default=None, description="Of timm; of a probe, none.")
     embedding: str | None = Field(default=None, description="Of a probe: name of the model whose vectors it takes.")
     side: int | None = Field(default=None, description="Pixels of the square, or of the longer side, that it sees.")
+    pixels: Literal["thumbnail", "original"] = Field(default="thumbnail", description="What it sees.")
     mean: list[float] | None = None
     std: list[float] | None = None
     temperature: float = Field(default=1.0, gt=0, description="Logits are divided by it: set by evaluation.")
+    files: list[Annotated[str, AfterValidator(_inside)]] = Field(
+        default_factory=list, description="What a program of the user's own left as its model: paths in model/."
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="What it was trained with.")
 
 

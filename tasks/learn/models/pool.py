@@ -7,6 +7,7 @@ import pyarrow as pa
 from tasks.labels.uncertainty import uncertainty
 from tasks.labels.values import as_text, as_value, canonical_prediction
 from tasks.learn.models.file import ModelConfig, read_config
+from tasks.learn.models.program import predictor
 from tasks.progress import advance
 from tasks.store import views
 from tasks.store.commit import write
@@ -20,46 +21,59 @@ SHARD = 2048
 
 
 @unit("predict")
-def predict_pool(root: str, version: str) -> dict[str, Any]:
+def predict_pool(root: str, version: str, command: str | None = None) -> dict[str, Any]:
     """Predict every sample without a label that has no prediction of that model yet; how many that were.
 
+    Args:
+        root: URI of the root.
+        version: of the model.
+        command: `learn.predict_command`, which asks a model of the user's own.
+
     Raises:
-        UsageError: the model is not there.
+        UsageError: the model is not there, or what the program of the user wrote is no predictions.
+        WinnowError: that program failed.
     """
+    from tasks.learn.models.predict import predicting
+
     opened = open_root(root)
     config = read_config(opened, version)
-    samples = unpredicted(opened, config)
+    samples = unpredicted(opened, config, command)
+    if not samples:
+        return {"predicted": 0}
     advance("predict", 0, len(samples))
     new = 0
-    for start in range(0, len(samples), SHARD):
-        shard = samples[start : start + SHARD]
-        new += write(opened, PREDICTIONS.name, _rows(opened, config, shard))
-        advance("predict", len(shard))
+    with predicting(opened, config, command) as predict:
+        for start in range(0, len(samples), SHARD):
+            shard = samples[start : start + SHARD]
+            new += write(opened, PREDICTIONS.name, _rows(config, predict(shard)))
+            advance("predict", len(shard))
     return {"predicted": new}
 
 
-def anything_to_predict(root: Root, version: str) -> bool:
-    """Whether a sample waits for what that model says of it."""
-    return bool(unpredicted(root, read_config(root, version)))
+def anything_to_predict(root: Root, version: str, command: str | None = None) -> bool:
+    """Whether a sample waits for what that model says of it; `command` as for `predict_pool`."""
+    return bool(unpredicted(root, read_config(root, version), command))
 
 
-def unpredicted(root: Root, config: ModelConfig) -> list[str]:
+def unpredicted(root: Root, config: ModelConfig, command: str | None = None) -> list[str]:
     """Kept samples, and whatever was selected, without a label and without a prediction of that model, by their ids.
 
-    A probe sees those that have a vector of its embedding. Of a trainer of one's own only its predictions are known:
-    `winnow predictions import` brings in more.
+    A probe sees those that have a vector of its embedding. A model of the user's own sees none unless a program asks
+    it, and it left what that reads: `winnow predictions import` brings in what it says.
     """
-    if config.kind == "command":
+    if config.kind == "command" and not _can_be_asked(config, command):
         return []
     found = views.connect(root).execute(_UNPREDICTED, [config.ontology, config.version, config.embedding]).fetchall()
     return [row[0] for row in found]
 
 
-def _rows(root: Root, config: ModelConfig, samples: list[str]) -> pa.Table:
-    from tasks.learn.models.predict import predict_samples
+def _can_be_asked(config: ModelConfig, command: str | None) -> bool:
+    return bool(command) and (bool(config.files) or "model" not in predictor(str(command)).places)
 
+
+def _rows(config: ModelConfig, predicted: pa.Table) -> pa.Table:
     rows = []
-    for row in predict_samples(root, config.version, samples).to_pylist():
+    for row in predicted.to_pylist():
         value = canonical_prediction(as_value(row["value"]))
         rows.append(
             {

@@ -1,19 +1,49 @@
-"""Predict samples with a model: calibrated, from stored vectors or from thumbnails, never from originals."""
+"""Predict samples with a model: calibrated, from stored vectors, thumbnails or originals."""
 
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from tasks.labels.values import as_text
 from tasks.learn.models.file import ModelConfig, read_config, read_predicted, read_tensors
+from tasks.learn.models.folder import restore_folder
+from tasks.learn.models.program import Asked, Program, predictor, read_predictions, run, write_pictures
 from tasks.learn.models.shares import as_values, logits_of, shares_of
 from tasks.learn.models.vectors import read_vectors
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
 VALUES = pa.schema([("sample_id", pa.string()), ("value", pa.string())])
+
+
+@contextmanager
+def predicting(root: Root, config: ModelConfig, command: str | None) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
+    """What predicts samples with a model while the block runs, as `predict_samples` does.
+
+    A model of the user's own lies on this machine meanwhile and is asked by a program, if one is named.
+
+    Args:
+        root: where the model and the samples are.
+        config: of the model.
+        command: `learn.predict_command`. Of the settings, never of the model: what lies in a root starts no program.
+
+    Raises:
+        UsageError: the program is none, files of the model are gone, or what the program wrote is no predictions.
+        WinnowError: the program failed.
+    """
+    if config.kind != "command" or not command:
+        yield partial(predict_samples, root, config.version)
+        return
+    with tempfile.TemporaryDirectory(prefix="winnow-") as model:
+        restore_folder(root, config, Path(model))
+        yield partial(_by_program, root, config, predictor(command), Path(model))
 
 
 def predict_samples(root: Root, version: str, samples: Sequence[str]) -> pa.Table:
@@ -72,8 +102,20 @@ def _by_probe(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[
     return ids, as_values(config.classes, shares_of(logits, config.label_type, config.temperature))
 
 
+def _by_program(root: Root, config: ModelConfig, program: Program, model: Path, samples: Sequence[str]) -> pa.Table:
+    """What a program of the user says of the samples that have a thumbnail."""
+    with tempfile.TemporaryDirectory(prefix="winnow-") as place:
+        images, wanted = Path(place, "images"), Path(place, "predictions.jsonl")
+        sizes = write_pictures(root, samples, images)
+        if not sizes:
+            return VALUES.empty_table()
+        run(program, model=model, images=images, predictions=wanted)
+        said = read_predictions(program, wanted, Asked(config.label_type, config.classes, sizes))
+    return pa.table([list(said), [as_text(calibrated(config, value)) for value in said.values()]], schema=VALUES)
+
+
 def _as_told(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What a program of the user said of its snapshot; it is asked of nothing else."""
+    """What a program of the user said of its snapshot."""
     rows = read_predicted(root, config.version)
     told = dict(zip(rows["sample_id"].to_pylist(), rows["value"].to_pylist(), strict=True))
     ids = [sample_id for sample_id in samples if sample_id in told]

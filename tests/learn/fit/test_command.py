@@ -1,6 +1,7 @@
 """A trainer of the user's own: what it reads, what it writes, and what it does wrong."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from tasks.labels.snapshot import read_snapshot
 from tasks.learn.fit.fit import fit_model
-from tasks.learn.models.file import read_predicted
+from tasks.learn.fit.version import version_of
+from tasks.learn.models.file import model_uri, read_config, read_predicted
 from tasks.learn.models.predict import predict_samples
 from tasks.learn.settings import LearnSettings
 from tasks.store.errors import UsageError, WinnowError
@@ -88,8 +90,105 @@ def test_fit_model__a_program_that_fails_or_writes_nothing_is_told(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "train {snapshot}", "train {predictions} {other}", "train '{predictions}"]
+    "command",
+    [
+        "train",
+        "train {snapshot}",
+        "train {predictions}",
+        "train {{snapshot}} {predictions}",
+        "train {snapshot} {predictions} {other}",
+        "train {snapshot} {predictions} {model.other}",
+        "train {snapshot} {predictions} {}",
+        "train {snapshot} '{predictions}",
+    ],
 )
 def test_fit_model__a_command_that_names_no_places_is_refused(command: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"learn\.command"):
         fit_model(made_root(tmp_path / "root", 5).uri, "s1", LearnSettings(command=command))
+
+
+LEAVES = (
+    CLASSES
+    + """
+model = pathlib.Path(sys.argv[3])
+assert not list(model.iterdir())
+(model / "parts").mkdir()
+(model / "parts" / "w 1.bin").write_bytes(b"weights")
+(model / "newest").symlink_to("parts/w 1.bin")
+"""
+)
+LEAKS = CLASSES + "pathlib.Path(sys.argv[3], 'newest').symlink_to(folder / 'labels.csv')"
+
+
+def with_model(script: str, place: Path, predict_command: str | None = None) -> LearnSettings:
+    plain = settings_for(script, place)
+    more = {"command": f"{plain.command} {{model}}", "predict_command": predict_command}
+    return plain.model_copy(update=more)
+
+
+def test_fit_model__what_a_program_leaves_as_its_model_is_kept_in_the_root(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 5)
+    version = fit_model(root.uri, "s1", with_model(LEAVES, tmp_path)).version
+    assert read_config(root, version).files == ["newest", "parts/w 1.bin"]
+    for name in ("newest", "parts/w 1.bin"):
+        assert root.storage.read(model_uri(root, version, f"model/{name}")) == b"weights"
+
+
+def test_fit_model__a_model_that_links_to_elsewhere_is_refused_whole(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 5)
+    with pytest.raises(UsageError, match="'newest' in {model}"):
+        fit_model(root.uri, "s1", with_model(LEAKS, tmp_path))
+    assert not list(root.storage.names(root.at("models")))
+
+
+@pytest.mark.parametrize(
+    ("script", "predict_command", "words"),
+    [
+        (LEAVES, None, r"learn\.predict_command .* `winnow predictions import`"),
+        (LEAVES, "ask {model} {images} {predictions}", ""),
+        (CLASSES, "ask {images} {predictions}", ""),
+        (CLASSES, "ask {model} {images} {predictions}", r"left nothing in \{model\}"),
+    ],
+)
+def test_fit_model__whether_the_pool_will_be_predicted_is_told(
+    script: str, predict_command: str | None, words: str, tmp_path: Path
+) -> None:
+    fitted = fit_model(made_root(tmp_path / "root", 5).uri, "s1", with_model(script, tmp_path, predict_command))
+    assert len(fitted.notes) == bool(words)
+    assert re.search(words, "".join(fitted.notes))
+
+
+@pytest.mark.parametrize(
+    ("predict_command", "words"),
+    [("ask {images}", r"learn\.predict_command has to say"), ("ask {model} {images} {predictions}", r"learn\.command")],
+)
+def test_fit_model__a_program_that_could_not_ask_is_told_before_training(
+    predict_command: str, words: str, tmp_path: Path
+) -> None:
+    settings = settings_for("import sys; sys.exit('trained')", tmp_path)
+    asks = settings.model_copy(update={"predict_command": predict_command})
+    with pytest.raises(UsageError, match=words):
+        fit_model(made_root(tmp_path / "root", 5).uri, "s1", asks)
+
+
+def test_version_of__a_mended_script_makes_another_model_and_other_words_do_not_matter(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 5)
+
+    def version(script: str) -> str:
+        return version_of(root, "s1", "command", settings_for(script, tmp_path))
+
+    first = version(CLASSES)
+    assert version(BOXES) != first
+    assert version(CLASSES) == first
+
+
+def test_version_of__of_the_program_itself_only_a_script_is_looked_into(tmp_path: Path) -> None:
+    root, program = made_root(tmp_path / "root", 5), tmp_path / "train"
+    settings = LearnSettings(command=f"'{program}' {{snapshot}} {{predictions}} {'x' * 300}")
+
+    def version(content: bytes) -> str:
+        program.write_bytes(content)
+        return version_of(root, "s1", "command", settings)
+
+    assert version(b"\x7fELF1") == version(b"\x7fELF2")
+    assert version(b"#!/bin/sh\ntrue") != version(b"#!/bin/sh\nfalse")

@@ -18,6 +18,7 @@ from tasks.learn.models.pool import anything_to_predict, predict_pool
 from tasks.learn.settings import LearnSettings
 from tasks.store import choices, tables
 from tasks.store.commit import write
+from tasks.store.errors import UsageError
 from tasks.store.log import Event, record
 from tests.learn.models.test_file import CONFIG, PREDICTION
 from tests.pipeline import opened, rows, versions
@@ -120,3 +121,13 @@ def test_predict_pool__of_other_vectors_or_a_program_nothing_is_asked(settings: 
     probe(settings, "m-2", kind="command", embedding=None)
     for version in ("m-1", "m-2"):
         assert predict_pool.fn(settings.root_uri, version) == {"predicted": 0}
+
+
+def test_predict_pool__a_program_is_not_asked_with_a_model_that_was_never_left(settings: Settings) -> None:
+    probe(settings, "m-2", kind="command", embedding=None)
+    reads, needs_none = "ask {model} {images} {predictions}", "ask {images} {predictions}"
+    assert predict_pool.fn(settings.root_uri, "m-2", reads) == {"predicted": 0}
+    assert not anything_to_predict(opened(settings), "m-2", reads)
+    assert anything_to_predict(opened(settings), "m-2", needs_none)
+    with pytest.raises(UsageError, match=r"learn\.predict_command: ask cannot be run"):
+        predict_pool.fn(settings.root_uri, "m-2", needs_none)
