@@ -48,7 +48,9 @@ def fit_classifier(examples: Examples, *, root: Root, version: str, settings: Le
     kinds = len(examples.snapshot.classes)
     network = classifier(start.architecture, settings.fit.side, kinds, start.weights)
     network.module.to(best_device(), memory_format=torch.channels_last)
-    pictures = copy_pictures(root, examples.snapshot.name, examples.ids, network.around, whole=False)
+    pictures = copy_pictures(
+        root, examples.snapshot.name, examples.ids, network.around, whole=False, source=settings.fit.pixels
+    )
     with pictures.folder:
         seen = _Seen(network, pictures.open(), examples)
         if start.weights is not None:
@@ -59,9 +61,10 @@ def fit_classifier(examples: Examples, *, root: Root, version: str, settings: Le
         logits = seen.logits(np.arange(len(examples.ids)), network.module)
     values = as_values(examples.snapshot.classes, shares_of(logits, examples.snapshot.label_type))
     about = {
-        "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std)
+        "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std),
+        "pixels": settings.fit.pixels,
     }  # fmt: skip
-    notes = [_best_words(curves)]
+    notes = [_best_words(curves), *pictures.notes]
     return Trained(
         plain(best), about, dict(zip(examples.ids, values, strict=True)), len(examples.rows("train")), curves, notes
     )

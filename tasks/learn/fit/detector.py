@@ -41,7 +41,9 @@ def fit_detector(examples: Examples, *, root: Root, version: str, settings: Lear
     start = start_of(root, settings.fit)
     network = detector(start.architecture, settings.fit.side, len(examples.snapshot.classes), start.weights)
     network.module.to(best_device())
-    pictures = copy_pictures(root, examples.snapshot.name, examples.ids, network.side, whole=True)
+    pictures = copy_pictures(
+        root, examples.snapshot.name, examples.ids, network.side, whole=True, source=settings.fit.pixels
+    )
     with pictures.folder:
         course = _course(network.module, pictures, examples, settings, keeps=start.weights is not None)
         best, curves = train(root, version, course, settings.fit)
@@ -49,9 +51,10 @@ def fit_detector(examples: Examples, *, root: Root, version: str, settings: Lear
         network.module.eval()
         values = _predicted(root, network.module, pictures, examples)
     about = {
-        "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std)
+        "architecture": start.architecture, "side": network.side, "mean": list(network.mean), "std": list(network.std),
+        "pixels": settings.fit.pixels,
     }  # fmt: skip
-    return Trained(plain(best), about, values, len(examples.rows("train")), curves)
+    return Trained(plain(best), about, values, len(examples.rows("train")), curves, pictures.notes)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A resized copy of the pictures of a snapshot, made once of their thumbnails and mapped into memory from then on."""
+"""A resized copy of the pictures of a snapshot, made once and mapped into memory from then on."""
 
 import os
 import tempfile
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.image.decode import decode_thumbnail
-from tasks.image.square import central_square, letterboxed
+from tasks.learn.models.pictures import Source, is_enlarged, pictures_of, square_of
 from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.errors import UsageError
@@ -20,7 +19,7 @@ from tasks.store.root import Root
 from tasks.store.storage import in_bucket, to_path
 
 AT_ONCE = 256
-"""Thumbnails that are read at a time."""
+"""Pictures that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,12 @@ class Pictures:
         path: of a NumPy file, (n, side, side, 3) uint8 RGB, rows in the order of the samples.
         scales: (n,) pixels of the square a pixel of the upright original; 1 where they were cut.
         folder: that goes when they are no longer used, if they are not kept in the root.
+        notes: what their users should know, in words.
     """
 
     path: Path
     scales: NDArray[np.float64]
+    notes: list[str] = field(default_factory=list)
     folder: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
     def open(self) -> NDArray[np.uint8]:
@@ -43,18 +44,22 @@ class Pictures:
         return squares
 
 
-def copy_pictures(root: Root, snapshot: str, samples: Sequence[str], side: int, *, whole: bool) -> Pictures:
+def copy_pictures(
+    root: Root, snapshot: str, samples: Sequence[str], side: int, *, whole: bool, source: Source = "thumbnail"
+) -> Pictures:
     """Squares of the samples, unless they are there already.
 
     Args:
-        root: where the thumbnails are. In a folder the copy is kept in its staging; else on this machine, for a while.
+        root: where they are. In a folder the copy is kept in its staging; else on this machine, for a while.
         snapshot: name of the snapshot.
         samples: ids.
         side: of the squares, pixels.
         whole: all of each picture in the upper left of its square, black beyond it; else its middle.
+        source: what the squares are made of.
 
     Raises:
         UsageError: pictures of the snapshot are no longer there.
+        WinnowError: a store fails that originals are in.
     """
     folder: Any = nullcontext()
     if in_bucket(root.uri):
@@ -63,11 +68,10 @@ def copy_pictures(root: Root, snapshot: str, samples: Sequence[str], side: int, 
     else:
         place = to_path(root.at("staging", snapshot, "pixels"))
         place.mkdir(parents=True, exist_ok=True)
-    path = place / f"{'whole' if whole else 'middle'}-{side}-{len(samples)}.npy"
+    path = place / f"{'whole' if whole else 'middle'}-{side}-{source}-{len(samples)}.npy"
     scales = _scales(root, samples, side) if whole else np.ones(len(samples))
-    if not path.is_file():
-        _copy(root, path, samples, side, whole)
-    return Pictures(path, scales, folder)
+    notes = [] if path.is_file() else _copy(root, path, samples, side, whole, source)
+    return Pictures(path, scales, notes, folder)
 
 
 def forget_pictures(root: Root, snapshot: str) -> None:
@@ -75,21 +79,31 @@ def forget_pictures(root: Root, snapshot: str) -> None:
     root.storage.delete(root.at("staging", snapshot, "pixels"))
 
 
-def _copy(root: Root, path: Path, samples: Sequence[str], side: int, whole: bool) -> None:
+def _copy(root: Root, path: Path, samples: Sequence[str], side: int, whole: bool, source: Source) -> list[str]:
+    """Write the squares; what the user should know of them."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     squares = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(samples), side, side, 3))
-    table = tables.open_table(root, "samples")
     advance("copy", 0, len(samples))
+    small = enlarged = 0
     for start in range(0, len(samples), AT_ONCE):
         some = samples[start : start + AT_ONCE]
-        rows = tables.lookup(table, "sample_id", some, ["thumbnail"])
-        _refuse_gone(len(some) - len(rows))
-        for row, jpeg in enumerate(rows["thumbnail"].to_pylist(), start):
-            pixels = decode_thumbnail(jpeg)
-            squares[row] = letterboxed(pixels, side)[0] if whole else central_square(pixels, side, 1.0)
+        pictures = pictures_of(root, some, source, side)
+        _refuse_gone(len(some) - len(pictures))
+        for place, picture in enumerate(pictures, start):
+            squares[place] = square_of(picture[1], side, whole=whole)
+            small += picture[2]
+            enlarged += is_enlarged(picture, side, whole=whole)
         advance("copy", len(some))
     squares.flush()
     os.replace(part, path)
+    if source == "original" and small:
+        return [f"{small} of {len(samples)} originals are gone or changed: their thumbnails were learned from."]
+    if enlarged:
+        return [
+            f"{enlarged} of {len(samples)} thumbnails are smaller than the squares of {side} pixels that were learned "
+            "from; learn.fit.pixels: original shows the network more."
+        ]
+    return []
 
 
 def _scales(root: Root, samples: Sequence[str], side: int) -> NDArray[np.float64]:

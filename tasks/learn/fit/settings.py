@@ -30,6 +30,11 @@ class FitSettings(StrictModel):
         ge=32,
         description="Pixels of the square that the network sees; without it, what its weights were made for.",
     )
+    pixels: Literal["thumbnail", "original"] = Field(
+        default="thumbnail",
+        description="What the network is trained on and looks at: thumbnails, which is quick; or originals, for a "
+        "`side` above theirs and for small objects, of which a copy that small is made once a snapshot.",
+    )
     epochs: int = Field(default=12, ge=1, description="Times that all of the train side is seen, at most.")
     patience: int = Field(default=3, ge=1, description="Epochs without a better validation side, then it stops.")
     batch: int = Field(default=32, ge=2, multiple_of=2, description="Pictures a step.")

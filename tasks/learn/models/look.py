@@ -1,4 +1,4 @@
-"""Networks of ours look at samples: from thumbnails, batch by batch."""
+"""Networks of ours look at samples, batch by batch."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.image.accelerator import best_device, in_half
-from tasks.image.decode import decode_thumbnail
-from tasks.image.square import central_square, letterboxed
 from tasks.labels.values import as_text
 from tasks.learn.models.file import ModelConfig, read_tensors
 from tasks.learn.models.networks import Network, classifier, detector
+from tasks.learn.models.pictures import pictures_of, square_of
 from tasks.learn.models.shares import as_values, logits_of, shares_of
 from tasks.progress import advance
-from tasks.store import tables
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
@@ -24,15 +22,16 @@ Squares = NDArray[np.uint8]
 
 
 def by_network(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Ids of the samples that have a thumbnail, in their order, and what the model predicts of each, calibrated.
+    """Ids of the samples that are there, in their order, and what the model predicts of each, calibrated.
 
     Raises:
         UsageError: its weights are of another architecture.
+        WinnowError: it sees originals, and a store fails that these are in.
     """
     network = restored(root, config)
     values: list[str] = []
     ids: list[str] = []
-    for some, squares, rows in _squares(root, network, samples, whole=config.kind == "detector"):
+    for some, squares, rows in _squares(root, network, config, samples):
         if config.kind == "detector":
             found = detections(network.module, squares)
             values += [as_text(_in_pixels(one, row, config)) for one, row in zip(found, rows, strict=True)]
@@ -120,17 +119,14 @@ def _in_pixels(found: dict[str, NDArray[Any]], row: dict[str, Any], config: Mode
 
 
 def _squares(
-    root: Root, network: Network, samples: Sequence[str], *, whole: bool
+    root: Root, network: Network, config: ModelConfig, samples: Sequence[str]
 ) -> Iterator[tuple[list[str], Squares, list[dict[str, Any]]]]:
-    """Some ids at a time, their squares, and their widths and heights."""
-    table = tables.open_table(root, "samples")
+    """Some ids at a time, their squares, and rows with their widths and heights."""
+    whole = config.kind == "detector"
+    side = network.side if whole else network.around
     for start in range(0, len(samples), BATCH):
-        rows = tables.lookup(table, "sample_id", samples[start : start + BATCH], ["thumbnail", "width", "height"])
-        if not len(rows):
-            continue
-        pictures = [decode_thumbnail(jpeg) for jpeg in rows["thumbnail"].to_pylist()]
-        if whole:
-            squares = np.stack([letterboxed(one, network.side)[0] for one in pictures])
-        else:
-            squares = network.middle(np.stack([central_square(one, network.around, 1.0) for one in pictures]))
-        yield rows["sample_id"].to_pylist(), squares, rows.select(["width", "height"]).to_pylist()
+        pictures = pictures_of(root, samples[start : start + BATCH], config.pixels, side)
+        if pictures:
+            squares = np.stack([square_of(pixels, side, whole=whole) for _, pixels, _ in pictures])
+            rows = [row for row, _, _ in pictures]
+            yield [row["sample_id"] for row in rows], squares if whole else network.middle(squares), rows
