@@ -24,7 +24,10 @@ class Figure(_Read):
 
 
 class ClassFigures(_Read):
-    """How well one class is found, of `support` samples, having learned from `trained`; `ap`: average precision."""
+    """How well one class is found, of `support` samples, having learned from `trained`; `ap`: average precision.
+
+    `low` and `high` are of the average precision where there is one, else of the recall.
+    """
 
     name: str = Field(alias="class")
     support: int
@@ -33,6 +36,8 @@ class ClassFigures(_Read):
     recall: Number = None
     f1: Number = None
     ap: Number = None
+    low: Number = None
+    high: Number = None
 
 
 class Confusion(_Read):
@@ -48,6 +53,8 @@ class Slice(_Read):
     name: str
     n: int
     value: Number = None
+    low: Number = None
+    high: Number = None
     rest: Number = None
     p: Number = None
     p_corrected: Number = None
@@ -72,13 +79,14 @@ class Calibration(_Read):
 
 
 class Mistake(_Read):
-    """One wrong answer; of boxes, where."""
+    """One wrong answer; `box`, of detectors: x, y, width and height in pixels of the original."""
 
     sample_id: str
     label: str | None = None
     predicted: str | None = None
     probability: Number = None
     kind: Literal["false_positive", "false_negative", "confusion"]
+    box: tuple[float, float, float, float] | None = None
     label_error: bool = False
 
 

@@ -6,6 +6,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+import simplejpeg
+
 from tasks.image import thumbnail
 from tasks.image.decode import decode_thumbnail
 from tasks.store import staging, tables, views
@@ -18,12 +20,21 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a gallery: whose it is, a data URI, and what is said under it."""
+    """One picture of a gallery.
+
+    Attributes:
+        sample_id: whose it is.
+        source: a data URI.
+        title: where the original is.
+        caption: what is said under it.
+        size: width and height of what `source` holds, pixels.
+    """
 
     sample_id: str
     source: str
     title: str
     caption: str
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -141,11 +152,11 @@ def duplicate_groups(root: Root, connection: Any, most: int, repeats: int) -> li
     small = _small(root, [*groups, *(row["sample_id"] for row in rows)])
     return [
         Group(
-            Picture(kept, data_uri(small[kept]), members[0]["kept_uri"], "kept"),
+            _picture(kept, small[kept], members[0]["kept_uri"], "kept"),
             [
-                Picture(
+                _picture(
                     row["sample_id"],
-                    data_uri(small[row["sample_id"]]),
+                    small[row["sample_id"]],
                     row["source_uri"],
                     f"{row['kind']}, {row['distance']:.3g}",
                 )
@@ -159,9 +170,12 @@ def duplicate_groups(root: Root, connection: Any, most: int, repeats: int) -> li
 
 def _pictures(root: Root, rows: list[dict[str, Any]], caption: Any) -> list[Picture]:
     small = _small(root, [row["sample_id"] for row in rows])
-    return [
-        Picture(row["sample_id"], data_uri(small[row["sample_id"]]), row["source_uri"], caption(row)) for row in rows
-    ]
+    return [_picture(row["sample_id"], small[row["sample_id"]], row["source_uri"], caption(row)) for row in rows]
+
+
+def _picture(sample: str, jpeg: bytes, title: str, caption: str) -> Picture:
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+    return Picture(sample, data_uri(jpeg), title, caption, (width, height))
 
 
 def _small(root: Root, ids: list[str]) -> dict[str, bytes]:

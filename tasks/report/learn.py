@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.labels.champion import champion_of
 from tasks.labels.snapshot import SIDES
+from tasks.report.boxes import Box, boxes_of
 from tasks.report.curve import Curve, Dot, curve_of, reliability
 from tasks.report.evaluation import ClassFigures, Confusion, Evaluation, Mistake, read_evaluation
 from tasks.report.gallery import Picture, named
@@ -48,11 +49,21 @@ class Taken:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Errors of one kind, the worst first, and which pictures have a label that looks wrong."""
+    """Errors of one kind, the worst first.
 
+    Attributes:
+        kind: of the errors.
+        title: the same in words.
+        pictures: of the samples.
+        doubtful: those whose label looks wrong.
+        boxes: of detectors, where each error is, by sample.
+    """
+
+    kind: str
     title: str
     pictures: list[Picture]
     doubtful: set[str]
+    boxes: dict[str, list[Box]]
 
 
 @dataclass(frozen=True)
@@ -183,7 +194,9 @@ def _galleries(root: Root, connection: Any, errors: list[Mistake]) -> list[Galle
                 captions.setdefault(one.sample_id, []).append(_caption(one))
         pictures = named(root, connection, {sample: "; ".join(said[:3]) for sample, said in captions.items()})
         if pictures:
-            galleries.append(Gallery(title, pictures, {one.sample_id for one in some if one.label_error}))
+            doubtful = {one.sample_id for one in some if one.label_error}
+            boxes = boxes_of(connection, [one for one in some if one.sample_id in captions])
+            galleries.append(Gallery(kind, title, pictures, doubtful, boxes))
     return galleries
 
 

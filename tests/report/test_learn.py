@@ -129,6 +129,28 @@ def test_confusion__of_many_classes_is_a_list_of_the_most_frequent(root: Root) -
     ]
 
 
+def bounded(said: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An evaluation whose first class and first slice have an interval, as newer ones do."""
+    rows = {name: [said[name][0] | {"low": 0.123, "high": 0.456}, *said[name][1:]] for name in ("per_class", "slices")}
+    rows["per_class"][0] |= more
+    return said | rows
+
+
+@pytest.mark.parametrize(("more", "of"), [({}, "of the recall"), ({"ap": 0.3}, "of the AP")])
+def test_page__classes_and_slices_have_their_intervals(root: Root, more: dict[str, float], of: str) -> None:
+    plain = evaluation("i-1", ["", "", ""])
+    learn(root, "i-1", "committed", said=plain)
+    page = Path(write_report.fn(root.uri)).read_text()
+    assert "cam-3" in page
+    assert 'Interval</th><th scope="col" class="right">Others' not in page
+    assert "Interval<span" not in page
+    learn(root, "i-2", "committed", said=bounded(plain | {"version": "i-2"}, **more))
+    page = Path(write_report.fn(root.uri)).read_text()
+    assert page.count("12.3% to 45.6%") == 2
+    assert f'Interval<span class="aside"> {of}</span></th>' in page
+    assert 'Interval</th><th scope="col" class="right">Others' in page
+
+
 def test_status__names_the_champion_of_every_ontology(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     found = status(opened(settings), "")
     assert found["snapshots"] == 1

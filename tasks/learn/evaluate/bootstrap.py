@@ -1,11 +1,11 @@
 """How sure a figure is: intervals and a paired test, by drawing groups of samples that belong together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.learn.evaluate.answers import Answers, Codes, Figures, Floats
+from tasks.learn.evaluate.answers import Answers, Codes, Figures, Floats, Marks, ratio
 from tasks.learn.evaluate.settings import EvaluateSettings
 
 _NUMBERS = 4_000_000
@@ -74,6 +74,30 @@ def measured(answers: Answers, groups: Codes, settings: EvaluateSettings) -> Mea
         for name, found in value.per_class.items()
     }
     return Measured(metrics, per_class)
+
+
+def measured_parts(parts: Sequence[Marks], right: Floats, groups: Codes, settings: EvaluateSettings) -> list[Interval]:
+    """How right a model is about parts of the samples, on average, with intervals by the draws of `measured`.
+
+    Of a part that lies within one group there is no interval.
+
+    Args:
+        parts: (n,) which samples each has, at least one.
+        right: (n,) how right the model is.
+        groups: (n,) codes 0 to g - 1.
+        settings: of evaluation.
+    """
+    from scipy.sparse import csr_array
+
+    if not parts:
+        return []
+    members, together = csr_array(np.stack(parts), dtype=np.float64), np.unique(groups, return_inverse=True)[1]
+    belongs = csr_array((np.ones(len(groups)), (np.arange(len(groups)), together)))
+    sizes, sums = members @ belongs, members @ (belongs * right[:, None])
+    draws = resampled(np.arange(belongs.shape[1]), settings.resamples)
+    drawn = np.concatenate([ratio(sums @ weights.T, sizes @ weights.T) for weights in draws], axis=1)
+    drawn[np.diff(sizes.indptr) < 2] = np.nan
+    return _intervals(np.array([right[part].mean() for part in parts]), drawn.T, settings.confidence)
 
 
 def paired(one: Answers, other: Answers, groups: Codes, settings: EvaluateSettings) -> Paired:

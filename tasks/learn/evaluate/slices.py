@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from tasks.learn.evaluate.answers import Codes, Floats, Marks
+from tasks.learn.evaluate.bootstrap import measured_parts
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.traits import CLUSTER, Trait
 
 Asked = tuple[dict[str, Any], ...]
-"""What a sample without a label has to meet to be of a slice: {class}, {column, value} or {column, from, to} each."""
+"""What a sample without a label has to meet to be of a slice: {class}, {column, value} or {column, above, to} each.
+
+A number is more than `above` and at most `to`; either is left out where there is no such end."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Judged:
         name: of the slice.
         n: samples.
         value: how right the model is about them, mean, 0 to 1.
-        rest: the same of the other samples.
+        low: lower end of its interval; NaN where nobody can tell.
+        high: upper end.
+        rest: the value of the other samples.
         p: chance of being so much worse where the slice means nothing.
         p_corrected: the same, corrected for the number of slices.
         worse: whether it is significantly worse.
@@ -51,6 +56,8 @@ class Judged:
     name: str
     n: int
     value: float
+    low: float
+    high: float
     rest: float
     p: float
     p_corrected: float
@@ -81,8 +88,9 @@ def _asked(column: str, text: str, trait: Trait) -> Asked:
     if column == CLUSTER:
         return ()
     if text in trait.ranges:
-        least, greatest = trait.ranges[text]
-        return ({"column": column, "from": least, "to": greatest},)
+        above, to = trait.ranges[text]
+        ends = {"above": above, "to": to}
+        return ({"column": column} | {name: end for name, end in ends.items() if end is not None},)
     return ({"column": column, "value": text},)
 
 
@@ -104,7 +112,8 @@ def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, setting
     Each is tested against the rest, one-sided: by Fisher's exact test where samples are right or wrong, else by that of
     Mann and Whitney. What belongs together counts once on either side: frames of a recording fail together. The
     correction is that of Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995. Of the crossings those
-    are told that are significantly worse, and worse than both slices that they are made of.
+    are told that are significantly worse, and worse than both slices that they are made of. Intervals are those of
+    `measured_parts`, without a correction.
 
     Args:
         slices: of the test side.
@@ -120,25 +129,28 @@ def judged_slices(slices: Sequence[Slice], right: Floats, groups: Codes, setting
         return []
     chances = [worse_by_chance(one.members, right, groups) for one in every]
     corrected = false_discovery_control(chances)
+    told = [
+        (one, chance, float(after))
+        for one, chance, after in zip(every, chances, corrected, strict=True)
+        if not one.parts or (after < 1 - settings.confidence and _is_worse_than_its_parts(one, right))
+    ]
+    intervals = measured_parts([one.members for one, _, _ in told], right, groups, settings)
     judged = [
         Judged(
             one.name,
             int(one.members.sum()),
-            float(right[one.members].mean()),
+            found.value,
+            found.low,
+            found.high,
             float(right[~one.members].mean()),
             chance,
-            float(after),
-            bool(after < 1 - settings.confidence),
+            after,
+            after < 1 - settings.confidence,
             one.asked,
         )
-        for one, chance, after in zip(every, chances, corrected, strict=True)
+        for (one, chance, after), found in zip(told, intervals, strict=True)
     ]
-    told = [
-        one
-        for one, given in zip(judged, every, strict=True)
-        if not given.parts or (one.worse and all(one.value < right[part.members].mean() for part in given.parts))
-    ]
-    return sorted(told, key=lambda one: (one.p_corrected, one.p, one.name))
+    return sorted(judged, key=lambda one: (one.p_corrected, one.p, one.name))
 
 
 def worse_by_chance(members: Marks, right: Floats, groups: Codes) -> float:
@@ -155,3 +167,8 @@ def worse_by_chance(members: Marks, right: Floats, groups: Codes) -> float:
         found = hypergeom.sf(int(wrong[inside].sum()) - 1, len(means), int(wrong.sum()), int(inside.sum()))
         return min(float(found), 1.0)
     return float(mannwhitneyu(means[inside], means[~inside], alternative="less").pvalue)
+
+
+def _is_worse_than_its_parts(crossing: Slice, right: Floats) -> bool:
+    value = right[crossing.members].mean()
+    return all(value < right[part.members].mean() for part in crossing.parts)

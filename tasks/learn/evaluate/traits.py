@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,12 @@ class Trait:
 
     Attributes:
         texts: (n,), None where nothing is known.
-        ranges: of the texts that stand for a range of numbers, the least and the greatest.
+        ranges: of the texts that stand for a range of numbers, what they are above, and up to what they reach; None
+            where there is no such end.
     """
 
     texts: Texts
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 _COLUMNS = """
@@ -62,15 +64,19 @@ def traits_of(root: Root, samples: Sequence[str], named: Sequence[str]) -> dict[
 
 
 def by_quarter(values: Sequence[float | None]) -> Trait:
-    """Which quarter each number lies in; none where all are the same."""
+    """Which quarter each number lies in; none where all are the same.
+
+    The quarters meet at their edges, and the outer ones have no end: every number there is lies in one of them.
+    """
     numbers = np.array([np.nan if value is None else value for value in values], np.float64)
     known = ~np.isnan(numbers)
     quarters: Texts = np.full(len(numbers), None, object)
-    if known.any() and np.ptp(numbers[known]) > 0:
-        edges = np.quantile(numbers[known], [0.25, 0.5, 0.75])
-        quarters[known] = np.array(QUARTERS, object)[np.searchsorted(edges, numbers[known], side="left")]
-    of = {name: numbers[quarters == name] for name in QUARTERS}
-    return Trait(quarters, {name: (float(some.min()), float(some.max())) for name, some in of.items() if len(some)})
+    if not known.any() or np.ptp(numbers[known]) == 0:
+        return Trait(quarters)
+    edges = np.quantile(numbers[known], [0.25, 0.5, 0.75])
+    quarters[known] = np.array(QUARTERS, object)[np.searchsorted(edges, numbers[known], side="left")]
+    ends = [None, *edges.tolist(), None]
+    return Trait(quarters, dict(zip(QUARTERS, pairwise(ends), strict=True)))
 
 
 def _named(columns: pa.Table, name: str) -> Trait:

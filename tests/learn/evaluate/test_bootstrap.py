@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tasks.learn.evaluate.bootstrap import chance_of_loss, measured, paired, resampled
+from tasks.learn.evaluate.bootstrap import chance_of_loss, measured, measured_parts, paired, resampled
 from tasks.learn.evaluate.classes import ClassAnswers
 from tasks.learn.evaluate.settings import EvaluateSettings
 
@@ -38,6 +38,28 @@ def test_measured__what_belongs_together_is_drawn_together() -> None:
     assert alone.value == together.value
     assert together.high - together.low > 2 * (alone.high - alone.low)
     assert np.isnan(measured(answers(right), np.zeros(200, np.int64), SETTINGS).metrics["accuracy"].low)
+
+
+def test_measured_parts__has_the_draws_of_the_metrics_and_counts_what_belongs_together_once() -> None:
+    right = np.repeat(np.random.default_rng(1).random(20) < 0.7, 10)
+    every, few = np.ones(200, bool), np.arange(200) < 60
+    for groups in (np.arange(200), np.repeat(np.arange(20), 10)):
+        whole, part = measured_parts([every, few], right.astype(float), groups, SETTINGS)
+        assert whole == measured(answers(right), groups, SETTINGS).metrics["accuracy"]
+        weights = np.concatenate(list(resampled(groups, SETTINGS.resamples)))
+        drawn = [np.average(right[few], weights=one[few]) for one in weights if one[few].any()]
+        assert (part.low, part.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
+        assert part.value == right[few].mean()
+    alone = measured_parts([few], right.astype(float), np.arange(200), SETTINGS)[0]
+    assert part.high - part.low > 1.5 * (alone.high - alone.low)
+
+
+def test_measured_parts__of_one_recording_nobody_can_tell() -> None:
+    groups, right = np.repeat(np.arange(4), 5), np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 4)
+    one, two = measured_parts([groups == 2, groups > 1], right, groups, SETTINGS)
+    assert (one.value, np.isnan([one.low, one.high]).all(), two.low <= 0.6 <= two.high) == (0.6, True, True)
+    assert np.isnan(measured_parts([groups > 1], right, groups * 0, SETTINGS)[0].high)
+    assert measured_parts([], right, groups, SETTINGS) == []
 
 
 def test_resampled__every_draw_has_as_many_groups_and_is_the_same_again() -> None:

@@ -58,6 +58,7 @@ def test_evaluate_model__a_weak_slice_is_named(root: Root) -> None:
     assert {"class=skirt", "brightness=lowest", "class=skirt & brightness=lowest"} <= set(worse)
     crossed = worse["class=skirt & brightness=lowest"]
     assert crossed["value"] < 0.2 < 0.85 < crossed["rest"]
+    assert crossed["low"] <= crossed["value"] < crossed["high"] < 0.5
     judged = {one["name"] for one in found["slices"]}
     assert {"sensor_id=cam-1", "sensor_id=cam-2", "site=0", "cluster=1", "class=dress"} <= judged
     assert not {"sensor_id=cam-1", "sensor_id=cam-2", "class=dress", "class=pants"} & set(worse)
@@ -66,7 +67,7 @@ def test_evaluate_model__a_weak_slice_is_named(root: Root) -> None:
     told = [json.loads(one["suggestion"]) for one in findings(scene, staged) if one["kind"] == "weak_slice"]
     (dark,) = [one["asked"] for one in told if one["slice"] == "class=skirt & brightness=lowest"]
     assert dark[0] == {"class": "skirt"}
-    assert (dark[1]["column"], dark[1]["from"] < dark[1]["to"] < 0.5) == ("brightness", True)
+    assert (list(dark[1]), dark[1]["column"], dark[1]["to"] < 0.5) == (["column", "to"], "brightness", True)
     advice = {(one["what"], one["about"]) for one in found["advice"]}
     assert ("slice", "class=skirt & brightness=lowest") in advice
     assert ("check_labels", "skirt / pants") in advice

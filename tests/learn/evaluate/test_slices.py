@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import fisher_exact
 
 from tasks.learn.evaluate.settings import EvaluateSettings
-from tasks.learn.evaluate.slices import Slice, judged_slices, slices_of, worse_by_chance
+from tasks.learn.evaluate.slices import Slice, crossed, judged_slices, slices_of, worse_by_chance
 from tasks.learn.evaluate.traits import QUARTERS, Trait, alike, by_quarter, traits_of
 from tasks.store.root import Root
 from tests.learn.evaluate.scene import NAMES, take_in
@@ -65,6 +65,18 @@ def test_judged_slices__a_crossing_is_told_only_where_it_is_worse_than_its_parts
     assert judged_slices([], np.ones(4), place[:4], SETTINGS) == []
 
 
+def test_judged_slices__every_one_has_an_interval_that_frames_of_recordings_make_wider() -> None:
+    place = np.arange(400)
+    right = (np.random.default_rng(3).random(40) < 0.7).repeat(10).astype(float)
+    slices = [part("light=dark", place < 100), part("sensor_id=one", place < 10)]
+    frames, recordings = (
+        {one.name: one for one in judged_slices(slices, right, groups, SETTINGS)} for groups in (place, place // 10)
+    )
+    narrow, wide = frames["light=dark"], recordings["light=dark"]
+    assert wide.low < narrow.low < narrow.value == wide.value < narrow.high < wide.high
+    assert np.isnan([recordings["sensor_id=one"].low, recordings["sensor_id=one"].high]).all()
+
+
 def test_slices_of__values_of_too_few_samples_or_of_all_are_no_slice() -> None:
     present = np.ones((40, 1), bool)
     camera = np.array(["cam-1"] * 20 + ["cam-2"] * 5 + [None] * 15, object)
@@ -75,8 +87,19 @@ def test_by_quarter__quarters_are_of_equal_size_and_what_is_the_same_everywhere_
     quarters = by_quarter([*map(float, range(40)), None])
     found = quarters.texts
     assert [list(found).count(name) for name in ("lowest", "low", "high", "highest", None)] == [10, 10, 10, 10, 1]
-    assert quarters.ranges["low"] == (10, 19)
+    assert quarters.ranges == {
+        "lowest": (None, 9.75), "low": (9.75, 19.5), "high": (19.5, 29.25), "highest": (29.25, None),
+    }  # fmt: skip
     assert by_quarter([0.5, 0.5, None]).texts.tolist() == [None] * 3
+
+
+def test_slices_of__quarters_ask_for_what_lies_between_their_edges_in_crossings_too() -> None:
+    traits = {"brightness": by_quarter([float(place // 2) for place in range(40)])}
+    every = slices_of(("a",), (np.arange(40) % 2 == 0)[:, None], traits, 5)
+    told = {one.name: one.asked for one in [*every, *crossed(every, 5)]}
+    assert told["brightness=lowest"] == ({"column": "brightness", "to": 4.75},)
+    assert told["brightness=high"] == ({"column": "brightness", "above": 9.5, "to": 14.25},)
+    assert told["class=a & brightness=highest"] == ({"class": "a"}, {"column": "brightness", "above": 14.25})
 
 
 def test_alike__clusters_by_size_and_the_same_again() -> None:
