@@ -16,6 +16,7 @@ from tasks.embed.crops import plan_crops
 from tasks.labels.crops import STAGE
 from tasks.learn.settings import LearnSettings
 from tasks.report.gallery import thumbnails_of
+from tasks.report.selections import hints_of
 from tasks.select.model import predicting_model
 from tasks.select.pick import commit_selection, is_released, pick_samples, wanted_selection
 from tasks.select.set_aside import SetAside
@@ -61,7 +62,10 @@ def pick(run: Run, name: str | None) -> None:
         with run.at_work(wanted.name, "select"):
             staged = pick_samples(run.root, wanted.name, wanted.most, asked, aside(learn), learn.ontology)
             if run.passes("selected", staged):
-                run.count(commit_selection(run.root, wanted.name, staged))
+                counts = commit_selection(run.root, wanted.name, staged)
+                run.count(counts)
+                for words in hints_of(wanted.name, counts):
+                    run.hint(words)
 
 
 def embed_crops(run: Run) -> bool:
@@ -70,7 +74,7 @@ def embed_crops(run: Run) -> bool:
     said_by = predicting_model(run.opened, read_log(run.opened), asked, run.settings.learn.ontology)
     if model is None or said_by is None:
         return True
-    planned = plan_crops(run.root, said_by, asked.crop_score)
+    planned = plan_crops(run.root, said_by, asked.box_score)
     for batch in planned:
         run.summary.batches.append(batch)
         if run.due(batch, STAGE, "embedded"):

@@ -12,11 +12,13 @@ from tasks.report.learn import read_learning
 from tasks.report.outliers import find_outliers
 from tasks.report.packing import packed_columns, packed_lines
 from tasks.report.points import cells_of, points_of, read_samples, still_there
+from tasks.report.selections import read_selections
 from tasks.report.sheets import Sheets, draw_sheets, forget_older_sheets, sheet_uri
 from tasks.report.template import rendered
 from tasks.report.videos import read_videos
 from tasks.store import choices, tables, views
 from tasks.store.errors import Unreachable
+from tasks.store.log import read_log
 from tasks.store.root import Root, open_root
 from tasks.store.storage import shown
 from tasks.unit import unit
@@ -47,6 +49,7 @@ def write_report(root: str, redraw_map: bool = False, cost_per_hour: float = 0) 
         root=shown(opened.uri),
         made_at=datetime.now(UTC),
         figures=figures(opened, connection, REJECTS_SHOWN),
+        selections=read_selections(read_log(opened)),
         selected=gallery.selected(opened, connection, SELECTED_SHOWN),
         cost_per_hour=cost_per_hour,
         labels=read_labels(opened, connection, choices.recall(opened, choices.EMBEDDING)),

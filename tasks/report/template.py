@@ -12,7 +12,7 @@ from tasks.report.sparks import Spark, scale, spark
 from tasks.report.videos import told
 
 SCRIPTS = ("data", "thumbs", "colours", "chosen", "map", "tools", "card", "days", "videos", "start")
-STYLES = ("page", "map", "days", "labels", "learn")
+STYLES = ("page", "map", "days", "selections", "labels", "learn")
 
 
 def rendered(**values: Any) -> str:

@@ -76,7 +76,8 @@ def kinds(pool: Pool, column: str) -> tuple[list[Counter[str]], list[Counter[str
         UsageError: there is no such column.
     """
     if column in (f"{PREDICTIONS}class", f"{LABELS}class"):
-        return _predicted_kinds(pool.columns), _predicted_kinds(pool.before, labels=column.startswith(LABELS))
+        by_label = column.startswith(LABELS)
+        return _predicted_kinds(pool, pool.columns), _predicted_kinds(pool, pool.before, labels=by_label)
     known = set(pool.columns.column_names) - {"sample_id", "metadata", "tags", "prediction"}
     found = []
     for table in (pool.columns, pool.before):
@@ -98,7 +99,7 @@ def needs_predictions(column: str) -> bool:
 
 
 def _weakness(pool: Pool) -> Values:
-    found, predicted = np.zeros(len(pool)), _predicted_kinds(pool.columns) if pool.weak else []
+    found, predicted = np.zeros(len(pool)), _predicted_kinds(pool, pool.columns) if pool.weak else []
     for weak in pool.weak:
         members = np.ones(len(pool), bool)
         for asked in weak["asked"]:
@@ -115,16 +116,24 @@ def _meets(pool: Pool, predicted: list[Counter[str]], asked: Mapping[str, Any]) 
     stated = pool.columns[column].to_pylist() if known else _under_key(pool.columns, column)
     if "value" in asked:
         return np.array([one is not None and str(one) == asked["value"] for one in stated], bool)
-    return np.array([asked["from"] <= number <= asked["to"] for number in map(_number, stated)], bool)
+    return _within(np.array([_number(one) for one in stated], np.float64), asked)
+
+
+def _within(found: Values, ends: Mapping[str, float]) -> NDArray[np.bool_]:
+    """Which numbers are more than `above`, at most `to`, and, as older findings have it, at least `from`."""
+    nowhere = float("inf")
+    least, above, to = ends.get("from", -nowhere), ends.get("above", -nowhere), ends.get("to", nowhere)
+    within: NDArray[np.bool_] = (found >= least) & (found > above) & (found <= to)
+    return within
 
 
 def _scores(pool: Pool, score: str, categories: set[str]) -> Values:
     if score in _STORED:
-        return np.array(pool.columns[score].to_numpy(), np.float64)
+        return np.array(pool.columns[f"{PREDICTIONS}{score}"].to_numpy(), np.float64)
     if score not in SCORES:
         raise UsageError(f"select.strategies: there is no predictions.{score}; there are: {', '.join(SCORES)}.")
-    texts = pool.columns["prediction"].to_pylist()
-    return np.array([np.nan if text is None else _COMPUTED[score](as_value(text), categories) for text in texts])
+    values = [_predicted(text, pool.box_score) for text in pool.columns["prediction"].to_pylist()]
+    return np.array([np.nan if value is None else _COMPUTED[score](value, categories) for value in values])
 
 
 def _object_count(value: Value, categories: set[str]) -> float:
@@ -149,18 +158,29 @@ _COMPUTED: Mapping[str, Callable[[Value, set[str]], float]] = {
 SCORES = (*_STORED, *_COMPUTED)
 """Figures of predictions: how unsure (tasks/labels/uncertainty.py); how many objects; the same, of which further ones
 of a class count a quarter; and 1 - the mean score of the objects, 0 without any. The latter two are those of Lightly's
-active learning scorers, without their scaling."""
+active learning scorers, without their scaling. Objects are boxes and masks of at least the score of the pool."""
 
 
-def _predicted_kinds(rows: pa.Table, *, labels: bool = False) -> list[Counter[str]]:
+def _predicted(text: str | None, least_score: float) -> Value | None:
+    """What a model predicts, without the boxes and masks of a lower score."""
+    if text is None:
+        return None
+    value = as_value(text)
+    likely = [shape for shape in shapes(value) if shape.get("score", 1.0) >= least_score]
+    return {name: likely if name in ("boxes", "masks") else stated for name, stated in value.items()}
+
+
+def _predicted_kinds(pool: Pool, rows: pa.Table, *, labels: bool = False) -> list[Counter[str]]:
     if not len(rows):
         return []
     told = zip(rows["label"].to_pylist() if labels else [None] * len(rows), rows["prediction"].to_pylist(), strict=True)
-    return [_kinds_of(label or prediction) for label, prediction in told]
+    return [
+        _kinds_of(as_value(label) if label else _predicted(prediction, pool.box_score) or {})
+        for label, prediction in told
+    ]
 
 
-def _kinds_of(text: str | None) -> Counter[str]:
-    value = as_value(text) if text else {}
+def _kinds_of(value: Value) -> Counter[str]:
     shares = value.get("probabilities")
     if not shares:
         return Counter(classes(value))

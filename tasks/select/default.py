@@ -27,6 +27,8 @@ trusted entirely."""
 EVENED = 0.5
 """Without labels a sample counts as 1 / density to this power: a common kind by the root of how often it comes."""
 
+MARGIN = "predictions.margin"
+
 MOST_LABELS = 5000
 """A probe is fitted on so many labels at most, a seeded draw of them."""
 
@@ -84,8 +86,8 @@ def _uncertainty(pool: Pool) -> tuple[NDArray[np.float32] | None, float]:
         groups = pool.before["group"].take(rows).to_pylist() if "group" in pool.before.column_names else None
         probe = fit_probe(pool.chosen[rows], labels, int(labels.max()) + 1, groups)
         return _margins(probe, pool.vectors), _trust(probe, labels)
-    if "margin" in pool.columns.column_names and pool.columns["margin"].null_count < len(pool):
-        stated = np.array(pool.columns["margin"].to_numpy(), np.float32)
+    if MARGIN in pool.columns.column_names and pool.columns[MARGIN].null_count < len(pool):
+        stated = np.array(pool.columns[MARGIN].to_numpy(), np.float32)
         return np.nan_to_num(stated, nan=float(np.nanmedian(stated))), 1.0
     return None, 1.0
 

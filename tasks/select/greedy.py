@@ -120,7 +120,7 @@ def pick_greedily(terms: Sequence[Term], size: int, budget: int) -> Passed:
         if best is None:
             passed.stopped = running.gave_out()
             break
-        passed.stopped = next((why for term in terms if (why := term.objective.ends(best))), None)
+        passed.stopped = "; ".join(why for term in terms if (why := term.objective.ends(best))) or None
         if passed.stopped:
             break
         passed.rows.append(best)
@@ -194,13 +194,12 @@ class _Running:
         return total
 
     def gave_out(self) -> str:
-        """Which objective allows no further candidate, in words."""
-        left = np.ones(self.size, bool)
-        left[self.picked] = False
-        if not left.any():
-            return "every candidate is picked"
-        none = [term.objective.name for place, term in enumerate(self.terms) if not self.values[place, left].any()]
-        return f"{' and '.join(none) or 'the strategies together'} allow{'s' if len(none) == 1 else ''} no further pick"
+        """Which objectives allow no further candidate, in words: each of them alone, or else all that exclude some."""
+        left = np.delete(np.arange(self.size), np.array(self.picked, np.int64))
+        excluded = [(term.objective.name, np.isneginf(term.scores(left)[0])) for term in self.terms]
+        alone = dict.fromkeys(name for name, rows in excluded if rows.all())
+        named = " and ".join(alone or dict.fromkeys(name for name, rows in excluded if rows.any()))
+        return f"{named} {'allows' if len(alone) == 1 else 'allow' if alone else 'together allow'} no further pick"
 
     def _refresh(self, best: int, block: int) -> None:
         """Bring the best, then its equals, then the next highest up to date: argpartition may give any of equals."""

@@ -1,7 +1,6 @@
 """Whose predictions strategies use."""
 
 from tasks.labels.champion import champion_of
-from tasks.select.columns import needs_predictions
 from tasks.select.settings import SelectSettings
 from tasks.store import views
 from tasks.store.errors import UsageError
@@ -21,9 +20,8 @@ def predicting_model(root: Root, log: Log, settings: SelectSettings, ontology: s
     Raises:
         UsageError: a strategy needs predictions, and it is open whose, or there are none.
     """
-    needed = settings.of_crops or any(needs_predictions(column) for column in settings.columns)
     champion = champion_of(log, ontology)
-    if settings.model is None and (champion is not None or not needed):
+    if settings.model is None and (champion is not None or not settings.reads_predictions):
         return champion.batch_id if champion is not None else None
     rows = views.connect(root).execute("SELECT DISTINCT model_version FROM predictions ORDER BY 1").fetchall()
     models = [row[0] for row in rows]

@@ -13,7 +13,7 @@ from tasks.select.settings import SelectSettings
 
 BLIND = (
     "no sample of the pool has a crop: it takes boxes or masks, which the model predicts (another one, if select.model "
-    "names it) with a score of select.crop_score, and which `winnow predictions import` takes in"
+    "names it) with a score of select.box_score, and which `winnow predictions import` takes in"
 )
 """Why strategies of crops pick nothing."""
 
@@ -25,8 +25,9 @@ class Chosen:
     Attributes:
         ids: sample ids.
         picks: in the same order.
-        told: `asked`, the strategies as in the settings; `reached`, what the picks came to, by strategy; `stopped`,
-            what ended the pass before its budget, in words, or None.
+        told: `asked`, the strategies as in the settings; `reached`, what the picks came to, by strategy, further ones
+            of a name as `NAME (2)`; `left_out`, samples that each filter left out; `silent`, strategies that had
+            nothing to go by, in words; `stopped`, what ended the pass before its budget, in words, or None.
     """
 
     ids: list[str]
@@ -36,9 +37,10 @@ class Chosen:
 
 def ordered(pool: Pool, budget: int, settings: SelectSettings) -> Chosen:
     """Pick from a pool. Raises UsageError for a strategy that the pool has nothing for."""
-    whole = len(pool)
+    whole, left_out = len(pool), []
     for chosen in settings.filters:
-        pool = pool.where(chosen.keep(pool))
+        before, pool = len(pool), pool.where(chosen.keep(pool))
+        left_out.append(before - len(pool))
     pool = replace(pool, budget=min(budget, len(pool)))
     blind = settings.of_crops and not pool.shows_anything
     terms = [term for strategy in settings.pickers for term in strategy.terms(pool)] if len(pool) and not blind else []
@@ -49,10 +51,28 @@ def ordered(pool: Pool, budget: int, settings: SelectSettings) -> Chosen:
     asked = settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True).get("strategies", ["default"])
     told = {
         "asked": asked,
-        "reached": {term.objective.name: term.objective.reached() for term in terms},
+        "reached": _reached(terms),
+        "left_out": left_out,
+        "silent": _silent(terms),
         "stopped": passed.stopped,
     }
     return Chosen([ids[row] for row in passed.rows], _as_picks(terms, passed), told)
+
+
+def _reached(terms: Sequence[Term]) -> dict[str, Any]:
+    names = [term.objective.name for term in terms]
+    counts = [names[:place].count(name) for place, name in enumerate(names)]
+    named = [f"{name} ({count + 1})" if count else name for name, count in zip(names, counts, strict=True)]
+    return {name: term.objective.reached() for name, term in zip(named, terms, strict=True)}
+
+
+def _silent(terms: Sequence[Term]) -> list[str]:
+    """Strategies that had nothing to say of any candidate; with all of them so, the first ids were picked."""
+    mute = [one.objective for one in terms if one.objective.lacking is not None and one.objective.lacking.all()]
+    told = [f"{one.name} chose nothing: every candidate {one.lacks}" for one in mute]
+    if told and len(told) == len(terms):
+        told[-1] += ", and the picks are the first ones by their ids"
+    return told
 
 
 def _passed(pool: Pool, settings: SelectSettings, terms: Sequence[Term]) -> Passed:

@@ -133,20 +133,33 @@ def pick_samples(
     model: Any = choices.recall(opened, choices.EMBEDDING)
     wants = Wants(
         predicting_model(opened, log, settings, ontology),
+        ontology,
         settings.queries,
         WEAK in settings.columns,
-        settings.crop_score if settings.of_crops else None,
+        settings.box_score,
+        settings.of_crops,
     )
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
     left, budget = apart.pool, budget - len(apart.ids)
     rests_on = [settings.dumped(), left.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
+    rests_on += [ontology] if ontology else []
     rests_on += [log.visible(STAGE)] if settings.of_crops else []
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     if picks is None:
-        picks = _picked(opened, ordered(left, budget, settings))
+        chosen = ordered(left, budget, settings)
+        size = {
+            "stated": settings.budget,
+            "wanted": settings.picks_of(len(pool)),
+            "budget": budget + len(apart.ids),
+            "picks": len(chosen.ids) + len(apart.ids),
+            "testing": len(apart.ids),
+            "pool": len(pool),
+            "aside": len(pool) - len(left),
+        }
+        picks = _picked(opened, chosen, size)
         picks = put_first(picks, _standing(opened, apart.ids))
         staging.write_rows(opened, uri, picks)
     facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(pool), **_told(picks)}
@@ -189,7 +202,7 @@ def commit_selection(root: str, name: str, staged: Staged) -> dict[str, Any]:
     return commit(opened, name, "select", resolve).counts
 
 
-def _picked(root: Root, chosen: Chosen) -> pa.Table:
+def _picked(root: Root, chosen: Chosen, size: dict[str, Any]) -> pa.Table:
     """Rows to stage, and what is told of the whole in their schema: the same file, whole or not at all."""
     standing = _standing(root, chosen.ids)
     columns = {
@@ -200,11 +213,16 @@ def _picked(root: Root, chosen: Chosen) -> pa.Table:
         "kept": standing["kept"],
         "labelled": standing["labelled"],
     }
-    return pa.table(columns, schema=_PICKS).replace_schema_metadata({_HEADER: json.dumps(chosen.told)})
+    return pa.table(columns, schema=_PICKS).replace_schema_metadata({_HEADER: json.dumps(chosen.told | {"size": size})})
 
 
 def _told(picks: pa.Table) -> dict[str, Any]:
-    """What was asked, what was reached, and what ended the pass before its budget."""
+    """What was asked, what was reached, and all else that `Chosen` tells; and the size of it.
+
+    Of `size`: `stated`, the budget as in the settings; `wanted`, the same in samples; `budget`, as much of it as the
+    label queue has room for; `picks`, and `testing`, those of them that are for testing; `pool`, the samples in it, and
+    `aside`, those of them that are set aside for testing.
+    """
     told: dict[str, Any] = json.loads((picks.schema.metadata or {}).get(_HEADER, b"{}"))
     return told
 

@@ -23,15 +23,19 @@ class Wants:
 
     Attributes:
         model: version of the model whose predictions are read; None for none.
+        ontology: whose labels are read; None for those of any.
         queries: samples that the pool is compared with.
         weak: whether the slices that the model is weak at are read.
-        crops: where a strategy looks at crops, the score from which a prediction counts as one, 0 to 1; else None.
+        box_score: score from which a predicted box or mask counts, 0 to 1.
+        crops: whether crops are read.
     """
 
     model: str | None = None
+    ontology: str | None = None
     queries: tuple[Query, ...] = ()
     weak: bool = False
-    crops: float | None = None
+    box_score: float = 0.0
+    crops: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Pool:
 
     Attributes:
         columns: the samples' columns (no pixels, no hashes), n rows in the order of their ids, with `tags` and what a
-            model predicts of them: `prediction`, `least_confidence`, `margin` and `entropy`.
+            model predicts of them: `prediction`, and how unsure it is: `predictions.` with `least_confidence`, `margin`
+            and `entropy` behind it.
         vectors: (n, d) float32, unit rows.
         chosen: (m, d) float32, unit rows: vectors of samples that were selected or labelled before.
         before: the columns of these, in their order, their newest `label` with its `ontology`, and the `group` of each
@@ -49,6 +54,7 @@ class Pool:
         weak: slices that the model is significantly worse at: `behind`, by how much, and `asked`, as evaluation says
             who is of them.
         budget: picks that are asked for.
+        box_score: score from which a predicted box or mask counts, 0 to 1.
         crops: of the samples, if a strategy looks at them.
     """
 
@@ -59,6 +65,7 @@ class Pool:
     queries: Mapping[Query, Vectors] = field(default_factory=dict)
     weak: Sequence[Mapping[str, Any]] = ()
     budget: int = 0
+    box_score: float = 0.0
     crops: Crops | None = None
 
     @property
@@ -112,13 +119,13 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
     log = read_log(root)
     connection = views.connect(root)
     columns = connection.sql(_POOL, params=[wants.model, model]).to_arrow_table()
-    before = connection.sql(_BEFORE, params=[wants.model, model]).to_arrow_table()
+    before = connection.sql(_BEFORE, params=[wants.model, wants.ontology, wants.ontology, model]).to_arrow_table()
     ids = {query: _ids_of(connection, query) for query in wants.queries}
     asked = Asked(columns["sample_id"].to_pylist(), before["sample_id"].to_pylist(), ids)
     weak = connection.sql(_WEAK, params=[wants.model]).fetchall() if wants.weak else []
     crops = None
-    if wants.crops is not None and wants.model is not None:
-        crops = crops_in(root, log, connection, table, asked, wants.model, wants.crops)
+    if wants.crops and wants.model is not None:
+        crops = crops_in(root, log, connection, table, asked, wants.model, wants.box_score)
     return Pool(
         columns,
         read_vectors(root, table, "sample_id", asked.pool)[0],
@@ -126,6 +133,7 @@ def read_pool(root: Root, table: str, model: str, wants: Wants | None = None) ->
         before,
         {query: read_vectors(root, table, "sample_id", some)[0] for query, some in ids.items()},
         [{"behind": behind, "asked": json.loads(asked_of)} for behind, asked_of in weak],
+        box_score=wants.box_score,
         crops=crops,
     )
 
@@ -146,7 +154,9 @@ def open_tasks(root: Root) -> int:
 
 _COLUMNS = """k.* EXCLUDE (thumbnail, phash, ringhash),
            (SELECT list(DISTINCT tag) FROM tags t WHERE t.sample_id = k.sample_id) AS tags,
-           p.value AS prediction, p.least_confidence, p.margin, p.entropy"""
+           p.value AS prediction,
+           p.least_confidence AS "predictions.least_confidence", p.margin AS "predictions.margin",
+           p.entropy AS "predictions.entropy" """
 
 _PREDICTED = "LEFT JOIN (SELECT * FROM predictions WHERE model_version = ?) p ON p.sample_id = k.sample_id"
 
@@ -160,7 +170,8 @@ _POOL = f"""
 
 _BEFORE = f"""
     SELECT {_COLUMNS}, l.value AS label, l.ontology FROM samples k {_PREDICTED}
-    LEFT JOIN (SELECT sample_id, value, ontology FROM labels QUALIFY row_number() OVER (
+    LEFT JOIN (SELECT sample_id, value, ontology FROM labels WHERE ? IS NULL OR ontology = ?
+               QUALIFY row_number() OVER (
                    PARTITION BY sample_id ORDER BY created_at DESC NULLS LAST, annotation_id) = 1) l
     ON l.sample_id = k.sample_id
     WHERE k.sample_id IN (SELECT sample_id FROM embeddings WHERE model = ?)

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from tasks.select.balance import Balance
+from tasks.select.columns import needs_predictions
 from tasks.select.coverage import Coverage
 from tasks.select.crops import Query
 from tasks.select.default import Default
@@ -76,11 +77,12 @@ class SelectSettings(StrictModel):
         description="Version of the model whose predictions strategies use; without it the champion, or else the only "
         "one that has predictions.",
     )
-    crop_score: float = Field(
+    box_score: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="Score from which what is predicted counts, 0 to 1, for strategies `of: crops`.",
+        description="Score from which a predicted box or mask counts for strategies, 0 to 1: as a crop, as an object, "
+        "as one more of its class.",
     )
     strategies: list[Strategy] = Field(
         default=[Strategy(default=Default())],
@@ -133,6 +135,11 @@ class SelectSettings(StrictModel):
         return any(getattr(one, "of", "images") == "crops" for one in self.pickers)
 
     @property
+    def reads_predictions(self) -> bool:
+        """Whether a strategy looks at what a model predicts."""
+        return self.of_crops or any(needs_predictions(column) for column in self.columns)
+
+    @property
     def queries(self) -> tuple[Query, ...]:
         """Samples that the pool is compared with."""
         return tuple(one.query for one in self.pickers if isinstance(one, Similarity))
@@ -149,10 +156,10 @@ class SelectSettings(StrictModel):
         return max(1, round(pool * float(self.budget.removesuffix("%")) / 100))
 
     def dumped(self) -> dict[str, Any]:
-        """As plain data, for hashes: what nobody could ask for before crops says nothing where nobody asks for it."""
+        """As plain data, for hashes: what says nothing of a selection is left out."""
         plain = self.model_dump(mode="json", exclude_none=True)
-        if not self.of_crops:
-            del plain["crop_score"]
+        if not self.reads_predictions:
+            del plain["box_score"]
         for strategy in plain["strategies"]:
             for asked in strategy.values():
                 if asked.get("of") == "images":

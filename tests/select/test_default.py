@@ -96,5 +96,5 @@ def test_trust__is_whole_before_anything_is_known() -> None:
 
 def test_default__takes_the_champions_margin_where_labels_are_no_classes() -> None:
     vectors, kinds = clusters(dict.fromkeys(range(8), 30), 0)
-    pool = pool_of(vectors, margin=[0.9 if kind == 5 else 0.01 for kind in kinds])
+    pool = pool_of(vectors, **{"predictions.margin": [0.9 if kind == 5 else 0.01 for kind in kinds]})
     assert kinds[int(picked(pool, 1, "default").ids[0])] == 5

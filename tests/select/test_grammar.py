@@ -1,5 +1,7 @@
 """Every strategy with every input shows its effect on a small known set."""
 
+import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.labels.values import as_text
-from tasks.select.columns import kinds
+from tasks.select.columns import kinds, numbers
 from tasks.select.pool import Pool
 from tasks.store.errors import UsageError
 from tests.select.test_strategies import picked, pool_of, unit
@@ -110,11 +112,13 @@ def test_stops__say_which_strategy_gave_out() -> None:
 def test_numbers(column: str, strategy: str, expected: int) -> None:
     pool = pool_of(
         unit(4, 4, 0),
-        least_confidence=[0.1, 0.2, 0.3, 0.9],
-        margin=[0.1, 0.9, None, 0.2],
-        entropy=[0.1, 0.2, 0.9, 0.3],
         sharpness=[0.9, 0.1, 0.2, 0.3],
         metadata=['{"heat": -3}', '{"heat": "mild"}', None, '{"heat": "12.5"}'],
+        **{
+            "predictions.least_confidence": [0.1, 0.2, 0.3, 0.9],
+            "predictions.margin": [0.1, 0.9, None, 0.2],
+            "predictions.entropy": [0.1, 0.2, 0.9, 0.3],
+        },
     )
     asked: dict[str, Any] = {"column": column}
     if strategy == "threshold":
@@ -140,6 +144,17 @@ def test_numbers_of_objects(column: str, categories: list[str], expected: list[i
         predicted[3] = boxes("cat", "cat", "cat", score=0.8)
     pool = pool_of(unit(4, 4, 0), prediction=predicted)
     assert places(pool, 2, {"weights": {"column": column, "categories": categories}}) == expected
+
+
+@pytest.mark.parametrize(("least", "count", "unsure", "dogs"), [(0.0, 100, 0.93, 99), (0.3, 1, 0.05, 0)])
+def test_numbers_of_objects__the_faint_ones_of_a_detector_are_none(
+    least: float, count: int, unsure: float, dogs: int
+) -> None:
+    one_cat = json.loads(boxes("cat", score=0.95))["boxes"] + json.loads(boxes(*["dog"] * 99, score=0.06))["boxes"]
+    pool = replace(pool_of(unit(1, 4, 0), prediction=[json.dumps({"boxes": one_cat})]), box_score=least)
+    assert numbers(pool, "predictions.object_count") == [count]
+    assert numbers(pool, "predictions.objectness_least_confidence") == pytest.approx([unsure], abs=0.005)
+    assert kinds(pool, "predictions.class")[0][0] == Counter({"cat": 1} | ({"dog": dogs} if dogs else {}))
 
 
 def test_weights__what_has_no_number_comes_last() -> None:

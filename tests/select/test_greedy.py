@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.select.greedy import FLOOR, pick_greedily
+from tasks.select.greedy import FLOOR, Places, Term, Values, pick_greedily
+from tasks.select.objectives import Fixed
 from tasks.select.pool import Pool
 from tasks.select.settings import SelectSettings
 from tests.select.test_strategies import picked, pool_of, unit
@@ -124,3 +125,78 @@ def test_pick_greedily__of_thousands_of_equals_takes_the_first_outdated_or_not(n
         scores[rows] = 0
         rows.append(int(np.argmax(scores)))
     assert [int(name) for name in found.ids] == rows
+
+
+class Barring(Fixed):
+    """Bars each candidate from so many picks on; never one of which there is nothing to say."""
+
+    change = "falls"
+
+    def __init__(self, name: str, until: list[int], lacking: list[bool]) -> None:
+        super().__init__(name, np.array(until, np.float64), "{}", np.array(lacking, bool), "says nothing")
+        self.count = 0
+
+    def values(self, rows: Places) -> Values:
+        return np.where(self.stated[rows] > self.count, 1.0, 0.0)
+
+    def add(self, row: int) -> None:
+        self.count += 1
+
+
+NEVER = 99
+
+
+@given(st.data(), st.integers(1, 7), st.integers(1, 4))
+@settings(max_examples=300, deadline=None)
+def test_pick_greedily__names_what_gave_out(drawn: st.DataObject, size: int, several: int) -> None:
+    """Each that bars all that is left alone; where none does, all that bar any of it."""
+    rows = st.lists(st.sampled_from([0, 0, 1, 2, 3, NEVER]), min_size=size, max_size=size)
+    blanks = st.lists(st.sampled_from([False, False, False, True]), min_size=size, max_size=size)
+    bars = [Barring(f"term {place}", drawn.draw(rows), drawn.draw(blanks)) for place in range(several)]
+    strengths = drawn.draw(st.lists(st.sampled_from([-1.0, 1.0]), min_size=several, max_size=several))
+    terms = [Term(bar, strength) for bar, strength in zip(bars, strengths, strict=True)]
+    passed = pick_greedily(terms, size, size)
+    left = [row for row in range(size) if row not in passed.rows]
+    barred = {
+        bar.name: [row for row in left if bar.stated[row] <= len(passed.rows) and not bar.lacking[row]] for bar in bars
+    }
+    assert all(any(row in rows for rows in barred.values()) for row in left)
+    alone = [name for name, rows in barred.items() if rows == left]
+    some = [name for name, rows in barred.items() if rows]
+    if not left:
+        assert passed.stopped is None
+    elif len(alone) == 1:
+        assert passed.stopped == f"{alone[0]} allows no further pick"
+    elif alone:
+        assert passed.stopped == f"{' and '.join(alone)} allow no further pick"
+    else:
+        assert passed.stopped == f"{' and '.join(some)} together allow no further pick"
+
+
+@given(st.integers(0, 1000), st.floats(0.3, 1.2), st.floats(0.4, 0.6))
+@settings(max_examples=60, deadline=None)
+def test_pick_greedily__names_what_gave_out_of_real_stops(seed: int, least: float, typically: float) -> None:
+    pool = made(seed, 14, 0)
+    asked = [
+        {"diversity": {"min_distance": least}},
+        {"typicality": {"num_nearest_neighbors": 3, "min_typicality": typically}},
+    ]
+    found = picked(pool, 14, *asked)
+    chosen = [int(name) for name in found.ids]
+    left = [row for row in range(14) if row not in chosen]
+    near = [distance_to_chosen(pool, chosen, row) < least for row in left]
+    odd = [typical(pool, chosen, row) < typically for row in left]
+    for name, barred in (("diversity", near), ("typicality", odd)):
+        if left and all(barred):
+            assert name in str(found.told["stopped"])
+        elif all(near) or all(odd):
+            assert name not in str(found.told["stopped"])
+    if left and not all(near) and not all(odd):
+        assert found.told["stopped"] == "diversity and typicality together allow no further pick"
+
+
+def test_pick_greedily__names_all_sums_that_would_be_exceeded() -> None:
+    pool = pool_of(unit(4, 4, 0), heat=[1.0] * 4, cost=[2.0] * 4)
+    asked = [{"weights": {"column": "heat", "max_sum": 2.5}}, {"weights": {"column": "cost", "max_sum": 5}}]
+    stopped = picked(pool, 4, *asked).told["stopped"]
+    assert stopped == "weights heat: the sum would exceed 2.5; weights cost: the sum would exceed 5"

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pytest
 
 from tasks.labels.values import as_text
+from tasks.select.columns import SCORES
 from tasks.select.model import predicting_model
 from tasks.select.pick import commit_selection, pick_samples, wanted_selection
 from tasks.select.pool import Wants, read_pool
 from tasks.select.settings import SelectSettings
 from tasks.select.tag import put_tag
-from tasks.store import choices, tables
+from tasks.store import choices, tables, views
 from tasks.store.errors import UsageError
 from tasks.store.log import STAGES, Event, read_log, record
 from tasks.store.root import Root
@@ -34,7 +35,8 @@ def insert(root: Root, table: Any, **columns: list[Any]) -> None:
 @pytest.fixture
 def predict(root: Root) -> Callable[[str], None]:
     """A root with eight embedded samples, of which s-0 is labelled; puts a model's predictions in."""
-    insert(root, SAMPLES, sample_id=IDS, batch_id=["b"] * 8, metadata=["{}"] * 8)
+    falling = [8.0 - place for place in range(8)]
+    insert(root, SAMPLES, sample_id=IDS, batch_id=["b"] * 8, metadata=["{}"] * 8, entropy=falling, sharpness=falling)
     vectors = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float16)
     insert(root, TABLE, sample_id=IDS, vector=[*vectors], model=["made"] * 8, batch_id=["b"] * 8)
     events = [("planned", "ingest"), *(("committed", stage) for stage in STAGES)]
@@ -69,15 +71,17 @@ def test_read_pool__has_predictions_labels_and_named_samples(root: Root, predict
     insert(root, FINDINGS, finding_id=["1", "2"], kind=["weak_slice"] * 2, score=[0.25, 0.5], status=["open"] * 2,
            suggestion=weak)  # fmt: skip
     queries = (("tag", "odd"), ("selection", "none"), ("samples", "s-0", "s-9"))
-    pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries, weak=True))
+    pool = read_pool(root, TABLE.name, "made", Wants("m-1", queries=queries, weak=True))
     assert pool.ids == IDS[1:]
-    assert pool.columns["margin"].to_pylist() == pytest.approx([0.1 * place for place in range(1, 8)])
+    assert pool.columns["predictions.margin"].to_pylist() == pytest.approx([0.1 * place for place in range(1, 8)])
     assert pool.weak == [{"behind": 0.25, "asked": asked}]
     assert pool.before["label"].to_pylist() == ['{"class":"cat"}']
     assert (len(pool.before), len(pool.chosen)) == (1, 1)
     assert [len(pool.queries[query]) for query in queries] == [2, 0, 1]
     assert pool.queries["tag", "odd"][0] == pytest.approx(pool.vectors[0])
     assert read_pool(root, TABLE.name, "made").columns["prediction"].null_count == 7
+    for ontology, labels in (("pets", ['{"class":"cat"}']), ("weather", [None])):
+        assert read_pool(root, TABLE.name, "made", Wants(ontology=ontology)).before["label"].to_pylist() == labels
 
 
 def test_predicting_model__is_the_named_or_the_only_one(root: Root, predict: Callable[[str], None]) -> None:
@@ -133,3 +137,68 @@ def test_select__tells_what_was_asked_reached_and_gave_out(root: Root, predict: 
     assert wanted_selection(root, settings).name is None
     predict("m-2")
     assert wanted_selection(root, settings.model_copy(update={"model": "m-2"})).name == "selection-2"
+
+
+def selected(root: Root, *strategies: object, budget: int | str = 5, most: int = 100) -> dict[str, Any]:
+    """Counts of a selection that is made and committed."""
+    settings = SelectSettings.model_validate({"budget": budget, "strategies": strategies})
+    staged = pick_samples(root.uri, "selection-1", most, settings)
+    return commit_selection(root.uri, "selection-1", staged)
+
+
+def test_select__tells_its_size_and_what_each_filter_left_out(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    put_tag(root, "odd", ["s-1", "s-3", "s-7"])
+    filters = [{"threshold": {"column": "predictions.margin", "bigger": 0.25}}, {"tags": {"none": ["odd"]}}]
+    counts = selected(root, *filters, "random", budget="80%", most=5)
+    assert counts["left_out"] == [2, 2]
+    assert counts["silent"] == []
+    assert counts["size"] == {
+        "stated": "80%", "wanted": 6, "budget": 5, "picks": 3, "testing": 0, "pool": 7, "aside": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "best"),
+    [("entropy", "s-1"), ("sharpness", "s-1"), *((f"predictions.{one}", "s-7") for one in SCORES)],
+)
+def test_select__by_every_number_there_is(root: Root, predict: Callable[[str], None], column: str, best: str) -> None:
+    predict("m-1")
+    unsure = [dict.fromkeys(("least_confidence", "margin", "entropy"), 0.1 * place) for place in range(8)]
+    shapes = [
+        {"class": "cat", "x": 0, "y": 0, "width": 5, "height": 5, "score": 0.9 - 0.05 * place} for place in range(8)
+    ]
+    insert(
+        root, PREDICTIONS, prediction_id=IDS, sample_id=IDS, model_version=["m-2"] * 8,
+        value=[as_text({"boxes": [shapes[place]] * (place + 1)}) for place in range(8)],
+        **{name: [one[name] for one in unsure] for name in unsure[0]},
+    )  # fmt: skip
+    settings = {"budget": 1, "model": "m-2", "strategies": [{"weights": {"column": column}}]}
+    picks = pick_samples(root.uri, "selection-1", 9, SelectSettings.model_validate(settings))
+    assert commit_selection(root.uri, "selection-1", picks)["selected"] == 1
+    found = views.connect(root).sql("SELECT sample_id FROM selections").fetchall()
+    assert found == [(best,)]
+
+
+@pytest.mark.parametrize(
+    ("others", "more"), [([], ", and the picks are the first ones by their ids"), (["random"], "")]
+)
+def test_select__a_number_that_no_candidate_has_is_told(
+    root: Root, predict: Callable[[str], None], others: list[str], more: str
+) -> None:
+    predict("m-1")
+    column = "predictions.least_confidence"
+    counts = selected(root, {"weights": {"column": column}}, *others)
+    assert counts["silent"] == [f"weights {column} chose nothing: every candidate has no number as {column}{more}"]
+    assert (counts["selected"], counts["stopped"]) == (5, None)
+
+
+def test_select__a_class_that_no_candidate_has_is_told(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    insert(root, PREDICTIONS, prediction_id=["m-2"], sample_id=IDS[:1], model_version=["m-2"], value=["{}"])
+    settings = {"budget": 3, "model": "m-2", "strategies": [{"balance": {"column": "predictions.class"}}, "random"]}
+    staged = pick_samples(root.uri, "selection-1", 9, SelectSettings.model_validate(settings))
+    counts = commit_selection(root.uri, "selection-1", staged)
+    assert counts["silent"] == [
+        "balance predictions.class chose nothing: every candidate has nothing as predictions.class"
+    ]

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.labels.values import as_text
+from tasks.learn.evaluate.slices import slices_of
+from tasks.learn.evaluate.traits import QUARTERS, by_quarter
 from tasks.select import coverage, diversity
 from tasks.select.columns import kinds, numbers
 from tasks.select.coverage import reference_of
@@ -192,10 +194,32 @@ def test_weights__what_the_model_is_weak_at_comes_first() -> None:
         pool_of(unit(4, 8, 0), prediction=[as_text(one) for one in said], brightness=[0.1, 0.1, 0.9, None]),
         weak=[
             {"behind": 0.2, "asked": [{"class": "cat"}]},
-            {"behind": 0.6, "asked": [{"class": "cat"}, {"column": "brightness", "from": 0.0, "to": 0.3}]},
+            {"behind": 0.6, "asked": [{"class": "cat"}, {"column": "brightness", "from": 0.1, "to": 0.3}]},
             {"behind": 0.9, "asked": [{"column": "site", "value": "north"}]},
         ],
     )
     assert numbers(pool, "findings.weak_slice").tolist() == [0.6, 0.0, 0.2, 0.2]
     ranked = picked(pool, 4, {"weights": {"column": "findings.weak_slice"}}).ids
     assert (ranked[0], ranked[-1]) == ("0000", "0001")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(-8, 8).map(float), min_size=4, max_size=30).filter(lambda tested: len(set(tested)) > 1),
+    st.lists(st.integers(-30, 30).map(lambda number: number / 2), min_size=1, max_size=20),
+)
+def test_weights__every_number_is_of_one_quarter_and_what_was_tested_of_its_own(
+    tested: list[float], others: list[float]
+) -> None:
+    trait = by_quarter(tested)
+    present = np.zeros((len(tested), 0), bool)
+    slices = {one.name: one.asked for one in slices_of((), present, {"brightness": trait}, 0)}
+    asked = [slices.get(f"brightness={name}", ()) for name in QUARTERS]
+    weak = [{"behind": rank / 4, "asked": one} for rank, one in enumerate(asked, 1) if one]
+    size = len(tested) + len(others)
+    pool = pool_of(unit(size, 8, 0), brightness=[*tested, *others], prediction=[None] * size)
+    found = numbers(replace(pool, weak=weak), "findings.weak_slice")
+    assert found[: len(tested)].tolist() == [(QUARTERS.index(text) + 1) / 4 for text in trait.texts]
+    if len(weak) == len(QUARTERS):
+        first = np.searchsorted(np.quantile(tested, [0.25, 0.5, 0.75]), others)
+        assert found[len(tested) :].tolist() == ((first + 1) / 4).tolist()
