@@ -69,7 +69,7 @@ class Snapshot:
 
     @property
     def test_hash(self) -> str:
-        """Of samples and labels of its test side, whoever gave these: figures compare on test sides of one hash only."""
+        """Of samples and labels of its test side, whoever gave these: figures compare on sides of one hash only."""
         return _digest([self.ontology, list(self.classes)], self.side("test"), ("sample_id", "value"))
 
     def side(self, side: Side) -> pa.Table:

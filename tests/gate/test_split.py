@@ -13,7 +13,9 @@ from tasks.gate.suites import suite
 SIDES = ["train"] * 6 + ["validation"] * 2 + ["test"] * 12
 
 
-def judged(label_type: str = "class", torn: int = 0, elsewhere: int = 0, **changes: Any) -> tuple[str, dict[str, Finding]]:
+def judged(
+    label_type: str = "class", torn: int = 0, elsewhere: int = 0, **changes: Any
+) -> tuple[str, dict[str, Finding]]:
     count = len(SIDES)
     made = {"sample_id": [str(n) for n in range(count)], "side": SIDES, "group": [f"g{n}" for n in range(count)]}
     rows = pd.DataFrame({**made, "leak": [None] * count, "class": ["cat", "dog"] * (count // 2)})

@@ -13,7 +13,8 @@ Row = dict[str, str]
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     """Plain data for the terminal and for `--json`; sample ids are in order.
 
-    `reviewed` has another annotation that says the same. `moved` is empty wherever one grew from the other: no sample changes sides.
+    `reviewed` has another annotation that says the same. `moved` is empty wherever one grew from the other: no sample
+    changes sides.
 
     Raises:
         UsageError: they are of different ontologies.

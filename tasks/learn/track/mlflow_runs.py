@@ -117,12 +117,18 @@ def _client(place: str) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     try:
         yield MlflowClient(tracking_uri=place, registry_uri=place)
-    except MlflowException as error:
+    except (MlflowException, OperationalError) as error:
         words = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise UsageError(f"MLflow at {place} refused or is away ({words}); run the same command again.") from error
+    except DatabaseError as error:
+        raise UsageError(
+            f"What lies at {place} is no database of MLflow ({error.orig}): restore it from a backup, or move it away "
+            "to begin a new one."
+        ) from error
 
 
 def _run(client: Any, root: Root, config: ModelConfig, place: str) -> str:

@@ -90,6 +90,13 @@ def test_set_alias__what_somebody_deleted_in_mlflow_is_registered_again(
     assert client.get_model_version_by_alias("winnow-colours", "champion").tags["winnow.version"] == version
 
 
+def test_fit_model__a_damaged_database_of_mlflow_is_told(tmp_path: Path) -> None:
+    root = made_root(tmp_path / "root", 30)
+    (tmp_path / "root" / "mlflow" / "mlflow.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(UsageError, match=r"mlflow\.db is no database of MLflow \(file is not a database\): restore it"):
+        fit_model(root.uri, "s1", SETTINGS)
+
+
 def test_fit_model__with_mlflow_away_nothing_is_trained(tmp_path: Path) -> None:
     root = made_root(tmp_path / "root", 15)
     settings = LearnSettings(tracking_uri="http://127.0.0.1:9")
