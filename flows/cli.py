@@ -177,7 +177,7 @@ def learn(
 
         settings = settings_from(config, set_, root=root)
         with progress():
-            outcome = go_round(settings, name)
+            outcome = go_round(settings, name, by_hand=True)
         finish(outcome, as_json)
 
 

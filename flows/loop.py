@@ -182,13 +182,20 @@ def collect(settings: Settings) -> Outcome:
         return _told(root, outcome)
 
 
-def snapshot(settings: Settings, name: str | None) -> Outcome:
-    """Only freeze the labels of now: under this name, or under the next one if labels are new."""
+def snapshot(settings: Settings, name: str | None, *, by_hand: bool = False) -> Outcome:
+    """Only freeze the labels of now: under this name, or under the next one if labels are new.
+
+    Args:
+        settings: all of them.
+        name: of the snapshot.
+        by_hand: raise UsageError where nothing can be learned from the labels, as for whoever asks for just that.
+    """
     root = open_root(settings.root_uri)
     held = held_snapshots(root, settings.gates)
     outcome = Outcome(Plan(0, 0, 0, 0, ()))
     wanted = wanted_snapshot(root, settings.learn, name, held)
-    wanted.refuse_unfit()
+    if by_hand:
+        wanted.refuse_unfit()
     if wanted.name is None:
         outcome.notes.append(f"No snapshot: {wanted.why}.")
     else:
@@ -198,14 +205,15 @@ def snapshot(settings: Settings, name: str | None) -> Outcome:
     return _told(root, outcome)
 
 
-def learn(settings: Settings, name: str | None) -> Outcome:
-    """Only learn: a snapshot of this name, or of labels that are new, and a model of it."""
+def learn(settings: Settings, name: str | None, *, by_hand: bool = False) -> Outcome:
+    """Only learn: a snapshot of this name, or of labels that are new, and a model of it; `by_hand` as for snapshot."""
     root = open_root(settings.root_uri)
     outcome = Outcome(Plan(0, 0, 0, 0, ()))
     _learn(root, settings, outcome, name)
     if not outcome.summaries:
         wanted = wanted_snapshot(root, settings.learn, name, held_snapshots(root, settings.gates))
-        wanted.refuse_unfit()
+        if by_hand:
+            wanted.refuse_unfit()
         outcome.notes.append(f"Nothing to learn: {wanted.why}.")
     return _finished(root, settings, outcome, learns=False, report=True)
 

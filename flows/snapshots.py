@@ -30,7 +30,7 @@ def snapshot(
 
         settings = settings_from(config, set_, root=root)
         with progress():
-            outcome = freeze(settings, name)
+            outcome = freeze(settings, name, by_hand=True)
         finish(outcome, as_json)
 
 

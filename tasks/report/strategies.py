@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.select.balance import MOST_TOLD
-
 FILTERS = ("threshold", "tags")
 
 
@@ -91,7 +89,7 @@ def _name(kind: str, asked: Mapping[str, Any]) -> str:
 
 
 def _strategy(kind: str, asked: Mapping[str, Any], found: Mapping[str, Any]) -> Strategy:
-    shares = _shares(asked, found) if kind == "balance" else []
+    shares = _shares(found) if kind == "balance" else []
     words = _reached(kind, asked, found)
     return Strategy(_name(kind, asked), _phrases(kind, asked), asked.get("strength", 1.0), words, shares)
 
@@ -116,14 +114,10 @@ def _beside(total: float, wanted: Mapping[str, float]) -> str:
     return ", more than was asked for" if total > wanted.get("max_sum", total) else ""
 
 
-def _shares(asked: Mapping[str, Any], reached: Mapping[str, float]) -> list[Share]:
-    """Of the categories that were counted, the most frequent ones, and of all that are named."""
-    target = asked.get("target", {})
-    others = len(reached.keys() - target.keys())
-    rest = max(0.0, 1 - sum(target.values())) / max(1, others)
-    known = asked.get("distribution") != "input" and len(reached) < MOST_TOLD
-    names = dict.fromkeys([*reached, *target])
-    return [Share(name, reached.get(name, 0.0), target.get(name, rest if known else None)) for name in names]
+def _shares(reached: Mapping[str, Any]) -> list[Share]:
+    """Of the categories that are told, the largest first; an older selection does not tell what was wanted."""
+    told = {name: found if isinstance(found, dict) else {"share": found} for name, found in reached.items()}
+    return [Share(name, found["share"], found.get("wanted")) for name, found in told.items()]
 
 
 _WORDS = {

@@ -14,7 +14,7 @@ from tasks.select.strength import Strength
 from tasks.store.settings import StrictModel
 
 MOST_TOLD = 20
-"""Categories whose shares are told, the most frequent ones."""
+"""Categories whose shares are told, the largest ones."""
 
 
 class Balance(StrictModel):
@@ -107,10 +107,13 @@ class Balancing:
         return f"{self.name}: of what is wanted most"
 
     def reached(self) -> object:
-        """Shares of the categories among all that is chosen."""
-        whole = max(self.chosen.sum(), 1e-12)
-        order = np.argsort(-self.chosen, kind="stable")[:MOST_TOLD]
-        return {self.categories[place]: float(self.chosen[place] / whole) for place in order}
+        """Shares of the categories among all that is chosen, and those wanted."""
+        shares = self.chosen / max(self.chosen.sum(), 1e-12)
+        order = np.argsort(-np.maximum(shares, self.shares), kind="stable")[:MOST_TOLD]
+        return {
+            self.categories[place]: {"share": float(shares[place]), "wanted": float(self.shares[place])}
+            for place in order
+        }
 
 
 _NONE = np.zeros(0, np.int64)

@@ -52,7 +52,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             {"tags": {"none": [HOSTILE]}},
             {"balance": {"column": HOSTILE, "target": {HOSTILE: 0.5}, "distribution": "target"}},
         ],
-        "reached": {f"balance {HOSTILE}": {HOSTILE: 0.48, "sun": 0.52}},
+        "reached": {
+            f"balance {HOSTILE}": {HOSTILE: {"share": 0.48, "wanted": 0.5}, "sun": {"share": 0.52, "wanted": 0.5}}
+        },
         "stopped": HOSTILE,
         "size": SIZE,
         "left_out": [5, 1],
@@ -166,14 +168,10 @@ def test_strategies__of_one_name_each_has_its_own_figures() -> None:
 
 
 def test_strategies__shares_against_those_that_were_asked_for() -> None:
-    def shares(**asked: object) -> list[Share]:
-        reached = {"balance weather": {"sun": 0.5, "rain": 0.25, "snow": 0.25}}
-        (one,) = strategies_of({"asked": [{"balance": {"column": "weather", **asked}}], "reached": reached})
-        return one.shares
-
-    assert [share.wanted for share in shares()] == [pytest.approx(1 / 3)] * 3
-    assert [share.wanted for share in shares(target={"sun": 0.6}, distribution="target")] == [0.6, 0.2, 0.2]
-    assert [share.wanted for share in shares(distribution="input")] == [None] * 3
+    told = {"sun": {"share": 0.5, "wanted": 0.6}, "rain": {"share": 0.5, "wanted": 0.4}}
+    for reached, wanted in ((told, [0.6, 0.4]), ({"sun": 0.5, "rain": 0.5}, [None, None])):
+        (one,) = strategies_of({"asked": [{"balance": {"column": "sky"}}], "reached": {"balance sky": reached}})
+        assert one.shares == [Share(name, 0.5, each) for name, each in zip(told, wanted, strict=True)]
 
 
 def test_page__tells_them_and_hostile_names_are_text(settings: Settings) -> None:

@@ -195,7 +195,7 @@ def test_balance(column: str, asked: dict[str, Any], expected: dict[str, int]) -
     found = picked(pool, 30, {"balance": {"column": column, **asked}})
     chosen = [WEATHER[int(name)] for name in found.ids]
     assert {one: chosen.count(one) for one in expected} == expected
-    assert found.told["reached"][f"balance {column}"]["snow"] == pytest.approx(expected["snow"] / 30)
+    assert found.told["reached"][f"balance {column}"]["snow"]["share"] == pytest.approx(expected["snow"] / 30)
 
 
 def test_balance__what_was_chosen_before_counts_by_its_labels() -> None:
