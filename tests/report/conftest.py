@@ -20,9 +20,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return scene(tmp_path_factory.mktemp("scene"), 600)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium that is installed already; none is downloaded."""
+    """A headless Chromium that is installed already; none is downloaded.
+
+    Of a module, since an event loop runs as long as it does, in which other tests could not start theirs.
+    """
     found = next((place for place in map(shutil.which, CHROMIUM) if place), None)
     if found is None:
         pytest.skip("no Chromium on this machine: install the package chromium to test the page in a browser")
