@@ -48,6 +48,9 @@ def fetch_into(file: BinaryIO, uri: str, version: str | None = None) -> None:
             condition["Range"] = f"bytes={file.tell()}-"
         answer = s3.client().get_object(Bucket=bucket, Key=key, **condition)
         condition["IfMatch"] = answer["ETag"]
+        if answer["ResponseMetadata"]["HTTPStatusCode"] != 206:  # all of it, whatever was asked for
+            file.seek(0)
+            file.truncate()
         with contextlib.closing(answer["Body"]) as body:
             note_answer()
             shutil.copyfileobj(body, file, _CHUNK)
