@@ -99,8 +99,11 @@ def _ended(counts: Mapping[str, Any]) -> str:
         return f"{after}: {stopped}."
     if not _is_short(counts):
         return "The budget was reached: nothing gave out before."
-    aside = f", of which {size['aside']:,} are set aside for testing," if size["aside"] else ""
-    return f"{after}: the pool of {samples(size['pool'])}{aside} has no more."
+    out = sum(counts.get("left_out", []))
+    fewer = [f"{size['aside']:,} are set aside for testing"] if size["aside"] else []
+    fewer += [f"filters left {out:,} out"] if out else []
+    of_which = f", of which {' and '.join(fewer)}," if fewer else ""
+    return f"{after}: the pool of {samples(size['pool'])}{of_which} has no more."
 
 
 def _is_short(counts: Mapping[str, Any]) -> bool:

@@ -46,7 +46,9 @@ def strategies_of(counts: Mapping[str, Any]) -> list[Strategy]:
     stays = size["pool"] - size["aside"] if size else 0
     reached = dict(counts.get("reached", {}))
     entries = [_entry(one) for one in counts.get("asked", [])]
-    measured = [_taken(kind, asked, reached) for kind, asked in entries]
+    asked_to_draw = any(kind == "random" for kind, _ in entries)
+    draws = ("random (2)" if asked_to_draw else "random") in reached
+    measured = [_taken(kind, asked, reached, draws=draws) for kind, asked in entries]
     told = []
     for (kind, asked), found in zip(entries, measured, strict=True):
         if kind in FILTERS:
@@ -72,13 +74,13 @@ def _entry(stated: Any) -> tuple[str, dict[str, Any]]:
     return str(stated), {}
 
 
-def _taken(kind: str, asked: Mapping[str, Any], reached: dict[str, Any]) -> dict[str, Any]:
-    """What a strategy reached, a number as `mean`; it is taken out of what all reached."""
+def _taken(kind: str, asked: Mapping[str, Any], reached: dict[str, Any], *, draws: bool) -> dict[str, Any]:
+    """What a strategy reached, a number as `mean`; it is taken out of what all reached. `default` may draw as well."""
     name = "coverage" if kind == "default" else _name(kind, asked)
     again = re.compile(rf"{re.escape(name)}( \(\d+\))?")
     found = reached.pop(next((one for one in reached if again.fullmatch(one)), ""), {})
-    found = found if isinstance(found, dict) else {"mean": found}
-    if kind == "default" and "random" in reached:
+    found = dict(found) if isinstance(found, dict) else {"mean": found}
+    if kind == "default" and draws:
         found["drawn"] = reached.pop("random")
     return found
 

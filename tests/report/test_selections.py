@@ -109,6 +109,9 @@ def test_selections__the_oldest_of_many_are_a_number(root: Root) -> None:
         (SHORT | {"stopped": None}, ["It ended after 3 of 6 picks: the pool of 24 samples has no more."]),
         (SHORT | {"stopped": None, "size": SIZE | {"aside": 21}},
          ["It ended after 3 of 6 picks: the pool of 24 samples, of which 21 are set aside for testing, has no more."]),
+        (SHORT | {"stopped": None, "size": SIZE | {"aside": 1}, "left_out": [18, 2]},
+         ["It ended after 3 of 6 picks: the pool of 24 samples, of which 1 are set aside for testing and filters left "
+          "20 out, has no more."]),
         ({"selected": 3, "stopped": "diversity allows no further pick"},
          ["It ended after 3 picks: diversity allows no further pick."]),
         ({"selected": 3}, []),
@@ -165,6 +168,14 @@ def test_strategies__of_one_name_each_has_its_own_figures() -> None:
     reached = {name: {"before": 0, "after": after} for name, after in (("coverage", 0.25), ("coverage (2)", 0.5))}
     both = strategies_of({"asked": ["default", {"coverage": {}}], "reached": reached})
     assert ["25.0%" in both[0].reached, "50.0%" in both[1].reached] == [True, True]
+
+
+def test_strategies__default_draws_only_what_was_not_asked_for() -> None:
+    reached = {"coverage": {"before": 0, "after": 0.5}, "random": {}}
+    for asked, more, drawn in ((["default"], {}, True), (["default", "random"], {}, False),
+                               (["default", "random"], {"random (2)": {}}, True)):  # fmt: skip
+        told = strategies_of({"asked": asked, "reached": reached | more})[0]
+        assert ("partly by chance" in told.reached) == drawn
 
 
 def test_strategies__shares_against_those_that_were_asked_for() -> None:
