@@ -68,5 +68,5 @@ def _elsewhere(samples: list[str]) -> str:
         return ""
     return (
         f"{len(samples)} samples stay on the side that an older snapshot gave them, though learn.split names another "
-        f"({samples[0]}): models may have learned from them. Labels of another ontology begin anew."
+        f"by now ({samples[0]}): no sample changes sides. Labels of another ontology begin anew."
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.export.labels import Labels
+from tasks.image.seen import MAX_CPU_S
 from tasks.image.upright import write_upright
 from tasks.labels.formats import WRITERS, write_labels
 from tasks.labels.formats.picture import Picture
@@ -15,8 +16,6 @@ from tasks.labels.formats.scale import in_pixels
 from tasks.progress import advance
 from tasks.store.root import Root
 from tasks.store.storage import to_uri
-
-MAX_CPU_S = 60
 
 _FILES = "winnow-files.json"
 """The files of an export: written again, it takes away those that it has no longer."""

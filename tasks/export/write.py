@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from tasks.export.atlas import write_parquet
 from tasks.export.chosen import chosen_samples
 from tasks.export.fiftyone import dataset_document, samples_document
-from tasks.export.labelled import MAX_CPU_S, write_labelled
+from tasks.export.labelled import write_labelled
 from tasks.export.labels import Labels, labels_in, labels_of, the_labels
 from tasks.export.sides import write_sides
+from tasks.image.seen import MAX_CPU_S
 from tasks.image.upright import write_upright
 from tasks.labels.formats import WRITERS, refuse_type
 from tasks.labels.snapshot import read_snapshot

@@ -32,8 +32,9 @@ def scrubbed(name: str, content: bytes, mentions: Mentions) -> bytes | None:
 
 
 def is_opaque(name: str) -> bool:
-    """Whether nothing in such a file is text: pictures, weights."""
-    return PurePosixPath(name).suffix.lower() in _OPAQUE
+    """Whether a file is not looked into, by its path in the root: pictures, weights, models of the user's own."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in _OPAQUE or (path.parts[:1] == ("models",) and path.parts[2:3] == ("model",))
 
 
 def _json(content: bytes, mentions: Mentions) -> bytes | None:

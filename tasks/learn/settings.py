@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.fit.settings import FitSettings
@@ -38,14 +38,14 @@ class LearnSettings(StrictModel):
         default=None,
         description="A trainer of your own in place of ours: a program and its arguments, with {snapshot} for the "
         "folder that it reads, {predictions} for the file that it writes and, if you like, {model} for a folder in "
-        "which it leaves its model. When a file that is named here changes, as train.py, it is trained anew; files "
-        "that are only imported are not looked at.",
+        "which it leaves its model. It sees what fit.pixels says. When a script or a YAML or TOML file that is named "
+        "here changes, as train.py, it is trained anew; what these import is not looked at.",
     )
     predict_command: str | None = Field(
         default=None,
         description="What asks a model of `command` about the pool: a program and its arguments, with {model} for what "
         "that left, {images} for a folder of <sample_id>.jpg and {predictions} for the file that it writes, a line for "
-        "each; without it such a model predicts nothing more.",
+        "each; it is started for every 2,048 of them. Without it such a model predicts nothing more.",
     )
     rebalance: Literal["none", "sampling", "synthetic"] = Field(
         default="sampling",
@@ -60,3 +60,9 @@ class LearnSettings(StrictModel):
         default=None,
         description="MLflow: an http(s) address, or none for a database in the folder of the root.",
     )
+
+    @model_validator(mode="after")
+    def _asks_for_what_was_left(self) -> "LearnSettings":
+        if self.command and "{model}" in (self.predict_command or "") and "{model}" not in self.command:
+            raise ValueError("predict_command reads {model}, so command has to say where {model} goes")
+        return self

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.forget.concern import Concern
 from tasks.forget.mentions import Mentions
-from tasks.forget.scrub import scrubbed
+from tasks.forget.scrub import is_opaque, scrubbed
 
 GONE, STAYS = "a" * 64, "b" * 64
 MENTIONS = Mentions(
@@ -84,6 +84,15 @@ def test_scrubbed__coco_loses_the_shapes_of_a_picture_with_it() -> None:
 )
 def test_scrubbed__other_texts(name: str, content: str, left: str | None) -> None:
     assert scrub(name, content) == left
+
+
+@pytest.mark.parametrize(
+    ("name", "opaque"),
+    [("models/m-1/model/a.json", True), ("models/m-1/model/parts/w.pth", True), ("models/m-1/model.json", False),
+     ("exports/model/a.json", False), ("models/m-1/model.safetensors", True)],
+)  # fmt: skip
+def test_is_opaque__what_a_program_left_as_its_model_is_not_looked_into(name: str, opaque: bool) -> None:
+    assert is_opaque(name) == opaque
 
 
 def test_scrubbed__xml_tar_and_parquet() -> None:

@@ -15,6 +15,7 @@ from tasks.labels.values import as_text, classes, shapes
 from tasks.learn.fit.examples import Examples
 from tasks.learn.fit.fitted import Trained
 from tasks.learn.models.folder import keep_folder
+from tasks.learn.models.pictures import Source
 from tasks.learn.models.program import (
     Asked,
     Program,
@@ -43,22 +44,18 @@ def fit_by_command(examples: Examples, *, root: Root, version: str, settings: Le
     """
     program = trainer(str(settings.command))
     asks = predictor(settings.predict_command) if settings.predict_command else None
-    _refuse_model_nowhere(program, asks)
     with tempfile.TemporaryDirectory(prefix="winnow-") as place:
         folder, model, wanted = (Path(place, name) for name in ("snapshot", "model", "predictions.jsonl"))
         model.mkdir()
-        sizes = _write(root, examples, folder)
+        sizes = _write(root, examples, folder, settings.fit.pixels)
         run(program, snapshot=folder, model=model, predictions=wanted)
         asked = Asked(examples.snapshot.label_type, examples.snapshot.classes, sizes)
         values = {one: as_text(value) for one, value in read_predictions(program, wanted, asked).items()}
         files = keep_folder(root, version, model)
     trained = len(examples.rows("train"))
-    return Trained({}, {"files": files}, values, trained, notes=_notes(version, asks, files))
-
-
-def _refuse_model_nowhere(program: Program, asks: Program | None) -> None:
-    if asks and "model" in asks.places - program.places:
-        raise UsageError("learn.predict_command reads {model}, so learn.command has to say where {model} goes.")
+    return Trained(
+        {}, {"files": files, "pixels": settings.fit.pixels}, values, trained, notes=_notes(version, asks, files)
+    )
 
 
 def _notes(version: str, asks: Program | None, files: list[str]) -> list[str]:
@@ -72,9 +69,9 @@ def _notes(version: str, asks: Program | None, files: list[str]) -> list[str]:
     return []
 
 
-def _write(root: Root, examples: Examples, folder: Path) -> Sizes:
+def _write(root: Root, examples: Examples, folder: Path, source: Source) -> Sizes:
     """Write the snapshot; width and height of every image, and of the original."""
-    sizes = write_pictures(root, examples.ids, folder / "images")
+    sizes = write_pictures(root, examples.ids, folder / "images", source)
     if len(sizes) < len(examples.ids):
         raise UsageError(
             f"{len(examples.ids) - len(sizes)} pictures of snapshot {examples.snapshot.name} are gone from this "

@@ -1,5 +1,6 @@
 """A resized copy of the pictures of a snapshot, made once and mapped into memory from then on."""
 
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -11,15 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.learn.models.pictures import Source, is_enlarged, pictures_of, square_of
+from tasks.learn.models.pictures import AT_ONCE, Source, is_enlarged, pictures_of, square_of
 from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 from tasks.store.storage import in_bucket, to_path
-
-AT_ONCE = 256
-"""Pictures that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,9 @@ def copy_pictures(
         place.mkdir(parents=True, exist_ok=True)
     path = place / f"{'whole' if whole else 'middle'}-{side}-{source}-{len(samples)}.npy"
     scales = _scales(root, samples, side) if whole else np.ones(len(samples))
-    notes = [] if path.is_file() else _copy(root, path, samples, side, whole, source)
-    return Pictures(path, scales, notes, folder)
+    if not path.is_file():
+        _copy(root, path, samples, side, whole, source)
+    return Pictures(path, scales, json.loads(_notes_of(path).read_bytes()), folder)
 
 
 def forget_pictures(root: Root, snapshot: str) -> None:
@@ -79,15 +78,19 @@ def forget_pictures(root: Root, snapshot: str) -> None:
     root.storage.delete(root.at("staging", snapshot, "pixels"))
 
 
-def _copy(root: Root, path: Path, samples: Sequence[str], side: int, whole: bool, source: Source) -> list[str]:
-    """Write the squares; what the user should know of them."""
+def _notes_of(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _copy(root: Root, path: Path, samples: Sequence[str], side: int, whole: bool, source: Source) -> None:
+    """Write what the user should know of the squares, and the squares."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     squares = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(samples), side, side, 3))
     advance("copy", 0, len(samples))
     small = enlarged = 0
     for start in range(0, len(samples), AT_ONCE):
         some = samples[start : start + AT_ONCE]
-        pictures = pictures_of(root, some, source, side)
+        pictures = pictures_of(root, some, source, side, whole=whole)
         _refuse_gone(len(some) - len(pictures))
         for place, picture in enumerate(pictures, start):
             squares[place] = square_of(picture[1], side, whole=whole)
@@ -95,15 +98,16 @@ def _copy(root: Root, path: Path, samples: Sequence[str], side: int, whole: bool
             enlarged += is_enlarged(picture, side, whole=whole)
         advance("copy", len(some))
     squares.flush()
-    os.replace(part, path)
+    notes = []
     if source == "original" and small:
-        return [f"{small} of {len(samples)} originals are gone or changed: their thumbnails were learned from."]
-    if enlarged:
-        return [
+        notes = [f"{small} of {len(samples)} originals are gone or changed: their thumbnails were learned from."]
+    elif enlarged:
+        notes = [
             f"{enlarged} of {len(samples)} thumbnails are smaller than the squares of {side} pixels that were learned "
             "from; learn.fit.pixels: original shows the network more."
         ]
-    return []
+    _notes_of(path).write_text(json.dumps(notes))
+    os.replace(part, path)
 
 
 def _scales(root: Root, samples: Sequence[str], side: int) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """The name of a model, known before it is trained: its snapshot, and all that would make another model of it."""
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from tasks.labels.snapshot import committed_hash
@@ -15,6 +15,9 @@ from tasks.store.staging import settings_hash
 
 REVISION = 3
 """Goes up when the code makes other models of the same snapshot and settings."""
+
+SAYS_HOW = {".py", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml"}
+"""Suffixes of programs and settings: a trainer of the user's own whose file changes makes another model."""
 
 Kind = Literal["probe", "classifier", "detector", "command"]
 
@@ -40,6 +43,7 @@ def version_of(root: Root, snapshot: str, kind: Kind, settings: LearnSettings) -
     parts: list[Any] = [committed_hash(root, snapshot), kind, REVISION]
     if kind == "command":
         parts += [settings.command, *_hashes(trainer(str(settings.command)).words)]
+        parts += ["original"] if settings.fit.pixels == "original" else []
     else:
         parts += [recorded_backbone(root)["name"], settings.rebalance]
     if kind in ("classifier", "detector"):
@@ -48,18 +52,18 @@ def version_of(root: Root, snapshot: str, kind: Kind, settings: LearnSettings) -
 
 
 def _hashes(words: list[str]) -> list[str]:
-    """Hashes of the files that a command names; of the program itself only if it is a script, and no interpreter."""
-    found = [_hash(Path(word), script=place == 0) for place, word in enumerate(words)]
-    return [one for one in found if one]
+    """Hashes of the files that a command names and that say how it trains; of what it writes there is none.
+
+    The program itself is one if it begins as scripts do.
+    """
+    found = [_content(word) for word in words if PurePath(word).suffix.lower() in SAYS_HOW]
+    found += [_content(words[0], begins=b"#!")] if words else []
+    return [hashlib.sha256(one).hexdigest() for one in found if one is not None]
 
 
-def _hash(path: Path, *, script: bool) -> str | None:
+def _content(word: str, begins: bytes = b"") -> bytes | None:
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            is_script = file.read(2) == b"#!"
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest() if is_script or not script else None
+        with Path(word).open("rb") as file:
+            return begins + file.read() if file.read(len(begins)) == begins else None
     except (OSError, ValueError):  # no name of a file at all, or none that may be read
         return None

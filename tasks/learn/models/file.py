@@ -94,13 +94,16 @@ def read_config(root: Root, version: str) -> ModelConfig:
         Unreachable: it cannot be read now, which says nothing about it.
     """
     try:
-        return ModelConfig.model_validate_json(root.storage.read(model_uri(root, version, "model.json")))
+        config = ModelConfig.model_validate_json(root.storage.read(model_uri(root, version, "model.json")))
+        if config.version != version:
+            raise UsageError(f"The file model.json of model {version} is that of another: restore it from a backup.")
     except Unreachable as error:
         if error.reason != "not_found":
             raise
         raise UsageError(f"There is no model {version} in this root ({error.detail}).") from error
     except ValidationError as error:
         raise UsageError(f"The file model.json of model {version} is damaged: restore it from a backup.") from error
+    return config
 
 
 def read_tensors(root: Root, version: str) -> dict[str, NDArray[Any]]:

@@ -46,7 +46,7 @@ def restore_folder(root: Root, config: ModelConfig, folder: Path) -> None:
 def _files(folder: Path) -> Iterator[str]:
     inside = folder.resolve()
     for path in folder.rglob("*"):
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir() and path.resolve().is_relative_to(inside):
             continue
         name = path.relative_to(folder).as_posix()
         shown = name.encode("utf-8", "replace").decode()

@@ -10,7 +10,7 @@ from tasks.image.accelerator import best_device, in_half
 from tasks.labels.values import as_text
 from tasks.learn.models.file import ModelConfig, read_tensors
 from tasks.learn.models.networks import Network, classifier, detector
-from tasks.learn.models.pictures import pictures_of, square_of
+from tasks.learn.models.pictures import AT_ONCE, pictures_of, square_of
 from tasks.learn.models.shares import as_values, logits_of, shares_of
 from tasks.progress import advance
 from tasks.store.errors import UsageError
@@ -124,9 +124,10 @@ def _squares(
     """Some ids at a time, their squares, and rows with their widths and heights."""
     whole = config.kind == "detector"
     side = network.side if whole else network.around
-    for start in range(0, len(samples), BATCH):
-        pictures = pictures_of(root, samples[start : start + BATCH], config.pixels, side)
-        if pictures:
-            squares = np.stack([square_of(pixels, side, whole=whole) for _, pixels, _ in pictures])
-            rows = [row for row, _, _ in pictures]
+    for start in range(0, len(samples), AT_ONCE):
+        pictures = pictures_of(root, samples[start : start + AT_ONCE], config.pixels, side, whole=whole)
+        for first in range(0, len(pictures), BATCH):
+            some = pictures[first : first + BATCH]
+            squares = np.stack([square_of(pixels, side, whole=whole) for _, pixels, _ in some])
+            rows = [row for row, _, _ in some]
             yield [row["sample_id"] for row in rows], squares if whole else network.middle(squares), rows

@@ -16,14 +16,19 @@ Picture = tuple[dict[str, Any], Pixels, bool]
 """A row with sample_id, width and height; its pixels, (h, w, 3) uint8 RGB; whether they are of a thumbnail."""
 
 
-def pictures_of(root: Root, samples: Sequence[str], source: Source, side: int) -> list[Picture]:
+AT_ONCE = 128
+"""Pictures that are read at a time: enough for all processors to decode, few enough for memory."""
+
+
+def pictures_of(root: Root, samples: Sequence[str], source: Source, side: int, *, whole: bool) -> list[Picture]:
     """Those of the samples that are there, in their order.
 
     Args:
         root: where they are.
         samples: ids.
         source: what is read; an original that is gone or changed is seen as its thumbnail.
-        side: pixels that are enough on the short side of an original.
+        side: of the square that is made of each, pixels: of an original no more is read.
+        whole: whether the square holds all of it; else its middle.
 
     Raises:
         WinnowError: a store fails that originals are in.
@@ -31,13 +36,19 @@ def pictures_of(root: Root, samples: Sequence[str], source: Source, side: int) -
     columns = ["thumbnail", "width", "height", *(("uri", "media") if source == "original" else ())]
     rows = tables.lookup(tables.open_table(root, "samples"), "sample_id", samples, columns).to_pylist()
     if source == "original":
-        again = list(seen_again([(original_of(row), Seen(side)) for row in rows]))
+        again = list(seen_again([(original_of(row), Seen(_short_side(row, side, whole))) for row in rows]))
     else:
         again = [None] * len(rows)
     return [
         (row, decode_thumbnail(row["thumbnail"]), True) if found is None else (row, found[0], False)
         for row, found in zip(rows, again, strict=True)
     ]
+
+
+def _short_side(row: dict[str, Any], side: int, whole: bool) -> int:
+    """Pixels that are enough on the short side."""
+    short, long = sorted((row["width"], row["height"]))
+    return max(1, -(-side * short // long)) if whole else side
 
 
 def square_of(pixels: Pixels, side: int, *, whole: bool) -> Pixels:

@@ -106,7 +106,7 @@ def _by_program(root: Root, config: ModelConfig, program: Program, model: Path, 
     """What a program of the user says of the samples that have a thumbnail."""
     with tempfile.TemporaryDirectory(prefix="winnow-") as place:
         images, wanted = Path(place, "images"), Path(place, "predictions.jsonl")
-        sizes = write_pictures(root, samples, images)
+        sizes = write_pictures(root, samples, images, config.pixels)
         if not sizes:
             return VALUES.empty_table()
         run(program, model=model, images=images, predictions=wanted)

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.image.seen import MAX_CPU_S
 from tasks.labels.values import BadLabel, LabelType, Value, canonical_prediction, shapes
+from tasks.learn.models.pictures import Source
 from tasks.store import tables
 from tasks.store.errors import UsageError, WinnowError
 from tasks.store.root import Root
 from tasks.store.storage import to_uri
 
-MAX_CPU_S = 60
-"""Processor seconds that decoding one original may take."""
+QUALITY = 95
+"""JPEG quality of what is made of originals."""
 
 SAID = 400
 """Letters of what a failed program said that are told."""
@@ -67,15 +69,19 @@ def predictor(command: str) -> Program:
     return _program("learn.predict_command", command, "images", "predictions")
 
 
-def write_pictures(root: Root, samples: Sequence[str], folder: Path) -> Sizes:
-    """Write `<sample_id>.jpg` of the samples that are there; their sizes, in the order of `samples`."""
+def write_pictures(root: Root, samples: Sequence[str], folder: Path, source: Source) -> Sizes:
+    """Write `<sample_id>.jpg` of the samples that are there, upright; their sizes, in the order of `samples`.
+
+    Of originals in full size; those that are gone or changed, and all others if so asked, as thumbnails.
+    """
     from tasks.image.upright import write_upright
 
     folder.mkdir(parents=True)
     table = tables.open_table(root, "samples")
     rows = tables.lookup(table, "sample_id", samples, ["uri", "media", "width", "height"])
     sizes: Sizes = {}
-    for part in write_upright(root, to_uri(folder), rows, quality=None, max_cpu_s=MAX_CPU_S):
+    quality = QUALITY if source == "original" else None
+    for part in write_upright(root, to_uri(folder), rows, quality=quality, max_cpu_s=MAX_CPU_S):
         sizes |= {row["sample_id"]: row for row in part}
     return sizes
 
@@ -154,7 +160,7 @@ def _prediction(program: Program, line: str, number: int, asked: Asked) -> tuple
         strangers = sorted(set(named) - set(asked.classes))
         if strangers:
             raise BadLabel(f"{strangers[0]!r} is none of the classes")
-    except (ValueError, KeyError, TypeError, BadLabel) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, BadLabel) as error:
         raise UsageError(f"{program.setting}: line {number} of its predictions is none ({error}).") from error
     if key == "probabilities":
         return sample_id, {key: {name: value[key].get(name, 0.0) for name in asked.classes}}

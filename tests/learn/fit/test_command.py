@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from tasks.labels.snapshot import read_snapshot
 from tasks.learn.fit.fit import fit_model
@@ -14,7 +15,9 @@ from tasks.learn.models.file import model_uri, read_config, read_predicted
 from tasks.learn.models.predict import predict_samples
 from tasks.learn.settings import LearnSettings
 from tasks.store.errors import UsageError, WinnowError
-from tests.learn.made import likeliest, made_root
+from tests import pipeline
+from tests.learn.made import likeliest, made_root, make_snapshot
+from tests.made import Maker
 
 CLASSES = """
 import csv, json, pathlib, sys
@@ -158,17 +161,42 @@ def test_fit_model__whether_the_pool_will_be_predicted_is_told(
     assert re.search(words, "".join(fitted.notes))
 
 
-@pytest.mark.parametrize(
-    ("predict_command", "words"),
-    [("ask {images}", r"learn\.predict_command has to say"), ("ask {model} {images} {predictions}", r"learn\.command")],
-)
-def test_fit_model__a_program_that_could_not_ask_is_told_before_training(
-    predict_command: str, words: str, tmp_path: Path
-) -> None:
+def test_fit_model__a_program_that_could_not_ask_is_told_before_training(tmp_path: Path) -> None:
     settings = settings_for("import sys; sys.exit('trained')", tmp_path)
-    asks = settings.model_copy(update={"predict_command": predict_command})
-    with pytest.raises(UsageError, match=words):
+    asks = settings.model_copy(update={"predict_command": "ask {images}"})
+    with pytest.raises(UsageError, match=r"learn\.predict_command has to say"):
         fit_model(made_root(tmp_path / "root", 5).uri, "s1", asks)
+
+
+def test_settings__what_is_asked_has_to_be_left() -> None:
+    trains, asks = "train {snapshot} {predictions}", "ask {model} {images} {predictions}"
+    with pytest.raises(ValidationError, match=r"command has to say where \{model\} goes"):
+        LearnSettings(command=trains, predict_command=asks)
+    assert LearnSettings(command=f"{trains} {{model}}", predict_command=asks).predict_command == asks
+
+
+COPIES = (
+    "import shutil; shutil.copy(pathlib.Path(sys.argv[1], 'labels.json'), pathlib.Path(__file__).with_name('seen'))"
+)
+
+
+def test_fit_model__a_program_sees_originals_if_settings_say_so(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "source")
+    maker.photographs(10, width=1000, height=600)
+    curated = pipeline.settings_for(maker.folder, tmp_path / "root")
+    pipeline.curate(curated)
+    root = pipeline.opened(curated)
+    ids = [row["sample_id"] for row in pipeline.rows(curated, "SELECT sample_id FROM samples")]
+    box = {"class": "red", "x": 100.0, "y": 60.0, "width": 500.0, "height": 300.0}
+    make_snapshot(root, "s1", ids, [{"boxes": [box]}] * 10, "boxes")
+    for source, width in (("thumbnail", 427), ("original", 1000)):
+        settings = settings_for(BOXES + COPIES, tmp_path)
+        settings = settings.model_copy(update={"fit": settings.fit.model_copy(update={"pixels": source})})
+        version = fit_model(root.uri, "s1", settings).version
+        assert read_config(root, version).pixels == source
+        assert json.loads((tmp_path / "seen").read_text())["images"][0]["width"] == width
+        told = [json.loads(row["value"])["boxes"][0] for row in read_predicted(root, version).to_pylist()]
+        assert all(abs(one[name] - box[name]) < 0.01 for one in told for name in ("x", "y", "width", "height"))
 
 
 def test_version_of__a_mended_script_makes_another_model_and_other_words_do_not_matter(tmp_path: Path) -> None:
@@ -191,4 +219,9 @@ def test_version_of__of_the_program_itself_only_a_script_is_looked_into(tmp_path
         return version_of(root, "s1", "command", settings)
 
     assert version(b"\x7fELF1") == version(b"\x7fELF2")
+    log = tmp_path / "train.log"
+    settings = settings.model_copy(update={"command": f"{settings.command} {log}"})
+    before = version(b"\x7fELF1")
+    log.write_text("what training wrote")
+    assert version(b"\x7fELF1") == before
     assert version(b"#!/bin/sh\ntrue") != version(b"#!/bin/sh\nfalse")

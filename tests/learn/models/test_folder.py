@@ -49,12 +49,24 @@ def test_keep_folder__nothing_of_an_earlier_try_stays(root: Root, folder: Path) 
     assert sorted(root.storage.names(model_uri(root, CONFIG.version, "model"))) == ["parts"]
 
 
-@pytest.mark.parametrize("target", ["/etc/hostname", "../root/root.json", "parts", "loop", "nowhere"])
+@pytest.mark.parametrize("target", ["/etc/hostname", "../root/root.json", "/etc", "loop", "nowhere"])
 def test_keep_folder__a_link_that_leads_to_no_file_inside_is_refused(root: Root, folder: Path, target: str) -> None:
     (folder / "loop").symlink_to(target)
     with pytest.raises(UsageError, match="'loop' in {model}"):
         keep_folder(root, CONFIG.version, folder)
     assert not list(root.storage.names(root.at("models")))
+
+
+def test_keep_folder__a_link_to_a_folder_inside_is_no_second_copy(root: Root, folder: Path) -> None:
+    (folder / "newest").symlink_to("parts")
+    assert keep_folder(root, CONFIG.version, folder) == sorted(FILES)
+
+
+def test_read_config__that_of_another_model_is_refused(root: Root) -> None:
+    stranger = CONFIG.model_copy(update={"version": "../../elsewhere"})
+    root.storage.write(model_uri(root, CONFIG.version, "model.json"), stranger.model_dump_json().encode())
+    with pytest.raises(UsageError, match="that of another"):
+        read_config(root, CONFIG.version)
 
 
 def test_restore_folder__what_is_gone_is_told(root: Root, folder: Path, tmp_path: Path) -> None:

@@ -61,13 +61,14 @@ def test_copy_pictures__originals_that_are_gone_or_changed_are_seen_as_thumbnail
     ids = [row["sample_id"] for row in told]
     (large.folder / "0.jpg").unlink()
     (large.folder / "1.jpg").write_bytes(jpeg(photograph(9)))
-    assert [is_small for _, _, is_small in pictures_of(root, ids, "original", SIDE)] == [True, True, False]
+    assert [is_small for _, _, is_small in pictures_of(root, ids, "original", SIDE, whole=True)] == [True, True, False]
     notes = copy_pictures(root, "s1", ids, SIDE, whole=True, source="original").notes
     assert notes == ["2 of 3 originals are gone or changed: their thumbnails were learned from."]
+    assert copy_pictures(root, "s1", ids, SIDE, whole=True, source="original").notes == notes  # as after a kill
     large.folder.rename(tmp_path / "away")
     large.folder.symlink_to(large.folder)
     with pytest.raises(WinnowError, match="run the same command again"):
-        pictures_of(root, ids, "original", SIDE)
+        pictures_of(root, ids, "original", SIDE, whole=True)
 
 
 def test_predict_samples__looks_at_what_the_model_was_trained_on(large: Maker, tmp_path: Path) -> None:
