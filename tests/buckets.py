@@ -31,6 +31,7 @@ class Faults:
         refuse: gives an HTTP status and a code for a method and a path, or None.
         lose: says of a request that it is carried out and its answer lost.
         deaf: conditions of writes are not heard, as by some stores.
+        whole: ranges are not heard.
     """
 
     unavailable: float = 0.0
@@ -40,6 +41,7 @@ class Faults:
     refuse: Callable[[str, str], tuple[int, str] | None] = lambda *_: None
     lose: Callable[[str, str], bool] = lambda *_: False
     deaf: bool = False
+    whole: bool = False
 
 
 @dataclass
@@ -176,7 +178,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         behind = http.client.HTTPConnection(*self.server.behind, timeout=60)
         behind.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if not (faults.deaf and name.lower() == "if-none-match"):
+            unheard = {"if-none-match": faults.deaf, "range": faults.whole}
+            if not unheard.get(name.lower()):
                 behind.putheader(name, value)
         behind.endheaders(body)
         answer = behind.getresponse()

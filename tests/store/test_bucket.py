@@ -121,16 +121,17 @@ def test_local_copy__is_whole_and_goes_on_where_it_broke_off(s3: Buckets) -> Non
         pass
 
 
-def test_local_copy__breaks_off_at_every_answer_and_gets_there(s3: Buckets) -> None:
+@pytest.mark.parametrize(("whole", "often"), [(False, 2 * patience.ATTEMPTS), (True, 3)])
+def test_local_copy__breaks_off_at_every_answer_and_gets_there(s3: Buckets, whole: bool, often: int) -> None:
     bucket = s3.make()
     content = random.Random(2).randbytes(3 * 2**20)
     s3.put(bucket, "film.mp4", content)
-    s3.faults.cut = 1.0
+    s3.faults.cut, s3.faults.whole = 1.0, whole
     asked: list[str] = []
 
     def mend(method: str, path: str) -> None:
         asked.append(method)
-        if len(asked) > 2 * patience.ATTEMPTS:
+        if len(asked) > often:
             s3.faults.cut = 0.0
 
     s3.faults.refuse = mend
