@@ -16,7 +16,7 @@ from tasks.labels.champion import champion_of
 from tasks.labels.uncertainty import uncertainty
 from tasks.learn.due import anything_to_learn
 from tasks.learn.models import pool
-from tasks.learn.models.file import read_config
+from tasks.learn.models.file import read_config, read_evaluation
 from tasks.store.errors import WinnowError
 from tasks.store.log import read_log
 from tests.made import Maker, jpeg, photograph
@@ -241,3 +241,17 @@ def test_learn__what_the_asking_program_does_wrong_is_told_and_nothing_is_writte
         assert rows(settings, "SELECT 1 FROM predictions") == []
     (place / "ask.py").write_text(ASK)
     assert learn(settings).counts["predicted"] == SAMPLES - LABELLED
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_learn__a_champion_of_a_program_is_compared_on_samples_that_are_new_to_it(
+    settings: Settings, place: Path, asks: bool
+) -> None:
+    settings = settings if asks else without_asking(settings)
+    learn(settings)
+    label(place, [(f"{number:03d}.jpg", TINTS[number % 3]) for number in range(SAMPLES)], ["file", "class"])
+    challenger = learn(settings).batches[-1]
+    found = read_evaluation(opened(settings), challenger)
+    assert found is not None
+    assert found["comparison"]["champion"].startswith("snapshot-1-")
+    assert found["note"].startswith("Compared on") != asks

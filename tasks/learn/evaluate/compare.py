@@ -16,8 +16,9 @@ from tasks.learn.evaluate.material import Examined, Said, usable
 from tasks.learn.evaluate.settings import EvaluateSettings
 from tasks.learn.evaluate.slices import Slice
 from tasks.learn.models.file import ModelConfig, read_config, read_predicted
-from tasks.learn.models.predict import calibrated, predict_samples
-from tasks.store.errors import UsageError
+from tasks.learn.models.predict import calibrated, predicting
+from tasks.learn.models.program import can_be_asked
+from tasks.store.errors import UsageError, WinnowError
 from tasks.store.root import Root
 
 
@@ -44,6 +45,7 @@ def compared(
     champion: str,
     slices: Sequence[Slice],
     settings: EvaluateSettings,
+    command: str | None = None,
 ) -> Compared:
     """Compare a challenger with the champion on the same samples.
 
@@ -59,9 +61,11 @@ def compared(
         champion: version.
         slices: of the test side.
         settings: of evaluation.
+        command: `learn.predict_command`, which asks a champion of the user's own about samples that are new to it.
 
     Raises:
         Unreachable: the champion cannot be read now.
+        WinnowError: that program failed, and nothing else is known of the champion.
     """
     try:
         config = read_config(root, champion)
@@ -70,7 +74,7 @@ def compared(
         enough = len(shared) > (snapshot.label_type == "class") and asked
         if config.label_type != snapshot.label_type or not enough:
             return Compared(None, f"The champion {champion} answers another question: there is nothing to compare.")
-        by_champion = _said_by(root, config, test.samples)
+        by_champion = _said_by(root, config, test.samples, command)
     except UsageError as error:
         return _impossible(champion, str(error))
     places = [place for place in asked if test.samples[place] in by_champion]
@@ -94,22 +98,23 @@ def _impossible(champion: str, why: str) -> Compared:
     return Compared(None, f"The champion {champion} cannot be compared with: {why}", why)
 
 
-def _said_by(root: Root, config: ModelConfig, samples: Sequence[str]) -> dict[str, Value]:
+def _said_by(root: Root, config: ModelConfig, samples: Sequence[str], command: str | None) -> dict[str, Value]:
     """What a model says of samples, calibrated: that of its own test side is on file, the rest is predicted now."""
     predicted = read_predicted(root, config.version)
     known = usable(predicted.filter(pc.not_equal(predicted["side"], "train")))
     on_file = [sample for sample in samples if sample in known]
     said = {sample: calibrated(config, known[sample]) for sample in on_file}
     missing = [sample for sample in samples if sample not in said]
-    return {**said, **_predicted_now(root, config.version, missing, said)} if missing else said
+    return {**said, **_predicted_now(root, config, missing, said, command)} if missing else said
 
 
-def _predicted_now(root: Root, version: str, samples: Sequence[str], known: Said) -> Said:
+def _predicted_now(root: Root, config: ModelConfig, samples: Sequence[str], known: Said, command: str | None) -> Said:
     """What a model says of samples now; nothing where it cannot be asked any more, but something is known already."""
     try:
-        return usable(predict_samples(root, version, samples))
-    except UsageError:
-        if not known:
+        with predicting(root, config, command if can_be_asked(config, command) else None) as predict:
+            return usable(predict(samples))
+    except WinnowError as error:
+        if not known or not (isinstance(error, UsageError) or config.kind == "command"):
             raise
         return {}
 

@@ -99,7 +99,7 @@ def evaluated(
     else:
         tempered = config.model_copy(update={"temperature": temperature})
         calm = {one: calibrated(tempered, said[one]) for one in test.samples if one in said}
-        comparison = compared(root, snapshot, test, calm, champion.batch_id, slices, asked)
+        comparison = compared(root, snapshot, test, calm, champion.batch_id, slices, asked, settings.predict_command)
     evaluation = Evaluation(
         config=config,
         snapshot=snapshot,

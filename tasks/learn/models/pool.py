@@ -7,7 +7,7 @@ import pyarrow as pa
 from tasks.labels.uncertainty import uncertainty
 from tasks.labels.values import as_text, as_value, canonical_prediction
 from tasks.learn.models.file import ModelConfig, read_config
-from tasks.learn.models.program import predictor
+from tasks.learn.models.program import can_be_asked
 from tasks.progress import advance
 from tasks.store import views
 from tasks.store.commit import write
@@ -61,14 +61,10 @@ def unpredicted(root: Root, config: ModelConfig, command: str | None = None) -> 
     A probe sees those that have a vector of its embedding. A model of the user's own sees none unless a program asks
     it, and it left what that reads: `winnow predictions import` brings in what it says.
     """
-    if config.kind == "command" and not _can_be_asked(config, command):
+    if config.kind == "command" and not can_be_asked(config, command):
         return []
     found = views.connect(root).execute(_UNPREDICTED, [config.ontology, config.version, config.embedding]).fetchall()
     return [row[0] for row in found]
-
-
-def _can_be_asked(config: ModelConfig, command: str | None) -> bool:
-    return bool(command) and (bool(config.files) or "model" not in predictor(str(command)).places)
 
 
 def _rows(config: ModelConfig, predicted: pa.Table) -> pa.Table:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.image.seen import MAX_CPU_S
 from tasks.labels.values import BadLabel, LabelType, Value, canonical_prediction, shapes
+from tasks.learn.models.file import ModelConfig
 from tasks.learn.models.pictures import Source
 from tasks.store import tables
 from tasks.store.errors import UsageError, WinnowError
@@ -67,6 +68,11 @@ def trainer(command: str) -> Program:
 def predictor(command: str) -> Program:
     """The program of `learn.predict_command`. Raises UsageError if that is none."""
     return _program("learn.predict_command", command, "images", "predictions")
+
+
+def can_be_asked(config: ModelConfig, command: str | None) -> bool:
+    """Whether the program of `learn.predict_command` is named, and has what it reads of a model. Raises UsageError."""
+    return bool(command) and (bool(config.files) or "model" not in predictor(str(command)).places)
 
 
 def write_pictures(root: Root, samples: Sequence[str], folder: Path, source: Source) -> Sizes:
