@@ -98,7 +98,8 @@ _OPEN = """
 
 def _as_suspect(doubts: list[dict[str, str]]) -> Suspect:
     worst = doubts[0]
-    suggestions = [as_value(one["suggestion"])["value"] for one in doubts if one["suggestion"]]
+    told = [as_value(one["suggestion"]) for one in doubts if one["suggestion"]]
+    suggestions = [one["value"] for one in told if "value" in one]
     return Suspect(
         worst["annotation_id"],
         worst["sample_id"],

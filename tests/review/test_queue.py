@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tasks.labels.values import Value, as_value
@@ -11,6 +12,7 @@ from tasks.review.doubts import Doubt, finding_rows
 from tasks.review.queue import as_csv, decided, review_queue
 from tasks.store.commit import write
 from tasks.store.errors import UsageError
+from tasks.store.schema import FINDINGS
 from tests.review.conftest import Bench
 
 DRESS, SKIRT, PANTS = ({"class": name} for name in ("dress", "skirt", "pants"))
@@ -55,6 +57,16 @@ def test_each_label_once_the_worst_first_with_all_its_reasons(doubted: Bench) ->
     assert queue[0].reason == "=HYPERLINK(1); bob says '=skirt'"
     assert review_queue(doubted.root, "things", most=1) == queue[:1]
     assert review_queue(doubted.root, "other") == []
+
+
+def test_what_an_import_could_not_use_is_a_doubt_without_a_suggestion(doubted: Bench) -> None:
+    (annotation,) = {one.annotation_id for one in review_queue(doubted.root, "things") if one.sample_id == "b"}
+    row = {"finding_id": "f", "sample_id": "b", "annotation_id": annotation, "kind": "label_invalid", "score": 1.0,
+           "reason": "two answers", "suggestion": '{"file":"b.jpg","name":"b"}', "status": "open"}  # fmt: skip
+    write(doubted.root, "findings", pa.Table.from_pylist([row], schema=FINDINGS.schema))
+    worst = review_queue(doubted.root, "things")[0]
+    assert (worst.sample_id, worst.kinds) == ("b", ["label_invalid", "label_error"])
+    assert worst.suggestion == PANTS
 
 
 def test_the_csv_runs_no_formula_and_leaves_the_decision_open(doubted: Bench) -> None:
