@@ -37,10 +37,23 @@ def from_lightly(config: Any) -> Stated:
     tasks = {one["input"]["task"] for one in stated["strategies"] if _has_task(one)}
     if len(tasks) > 1:
         raise _refusal(f"predictions of several tasks ({', '.join(sorted(map(str, tasks)))})")
-    strategies = [_strategy(one) for one in stated["strategies"]]
+    strategies = _all_of(stated["strategies"])
     if all("threshold" in one for one in strategies):
         strategies.append({"random": {}})
     return {"budget": _budget(stated), "strategies": strategies}
+
+
+def _all_of(entries: list[Any]) -> list[Stated]:
+    """Every strategy; what has no counterpart is named, all of it. Raises UsageError."""
+    found, refused = [], []
+    for entry in entries:
+        try:
+            found.append(_strategy(entry))
+        except UsageError as error:
+            refused.append(str(error))
+    if refused:
+        raise UsageError(" ".join(dict.fromkeys(refused)))
+    return found
 
 
 def _budget(stated: Stated) -> int | str:

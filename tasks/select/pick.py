@@ -128,8 +128,6 @@ def pick_samples(
     if judged is not None:
         return judged
     state = _state(opened, log, settings, ontology)
-    planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
-    record(opened, lambda newest: None if name in newest.batches else planned)
     model: Any = choices.recall(opened, choices.EMBEDDING)
     wants = Wants(
         predicting_model(opened, log, settings, ontology),
@@ -148,6 +146,7 @@ def pick_samples(
     rests_on += [log.visible(STAGE)] if settings.of_crops else []
     uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
+    is_new = picks is None
     if picks is None:
         chosen = ordered(left, budget, settings)
         size = {
@@ -161,6 +160,10 @@ def pick_samples(
         }
         picks = _picked(opened, chosen, size)
         picks = put_first(picks, _standing(opened, apart.ids))
+    # Only now: what is refused for its settings begins nothing.
+    planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
+    record(opened, lambda newest: None if name in newest.batches else planned)
+    if is_new:
         staging.write_rows(opened, uri, picks)
     facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(pool), **_told(picks)}
     return Staged(name, "select", uri, facts, staging.settings_hash(uri.removeprefix(opened.uri), facts))

@@ -164,6 +164,15 @@ def _entry(told: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         ),
         (_entry({**EMBEDDINGS, "dataset_id": "5f"}, {"type": "DIVERSITY"}), "dataset_id of input EMBEDDINGS"),
         (_entry(EMBEDDINGS, {"type": "DIVERSITY", "novelty": 1}), "novelty"),
+        (
+            {
+                "strategies": [
+                    {"input": EMBEDDINGS, "strategy": {"type": "DIVERSITY", "novelty": 1}},
+                    {"input": EMBEDDINGS, "strategy": {"type": "FANCY"}},
+                ]
+            },
+            "novelty.*strategy FANCY",
+        ),
     ],
 )
 def test_from_lightly__what_has_no_counterpart_is_named(config: Any, words: str) -> None:

@@ -180,6 +180,13 @@ def test_select__by_every_number_there_is(root: Root, predict: Callable[[str], N
     assert found == [(best,)]
 
 
+def test_select__what_is_refused_for_its_settings_begins_nothing(root: Root, predict: Callable[[str], None]) -> None:
+    predict("m-1")
+    with pytest.raises(UsageError, match="temprature"):
+        selected(root, {"threshold": {"column": "temprature", "at_most": 5}}, "coverage")
+    assert "selection-1" not in read_log(root).batches
+
+
 @pytest.mark.parametrize(
     ("others", "more"), [([], ", and the picks are the first ones by their ids"), (["random"], "")]
 )
