@@ -58,7 +58,7 @@ def init(
         if root is None and sys.stdin.isatty():
             root = typer.prompt("Where shall the dataset be kept?", default="winnow-root")
         write_template(file, source, root)
-        typer.echo(f"{file} is written. Next: winnow run")
+        typer.echo(f"{file} is written. Next: winnow run{'' if file == 'winnow.yaml' else f' --config {file}'}")
 
 
 @app.command(epilog="Example: winnow example winnow-example && winnow run winnow-example --budget 50")
@@ -118,7 +118,7 @@ def curate(
 
 
 @app.command(
-    epilog="Examples: winnow select --budget 200    winnow select --name night --set 'select.strategies=[random]'"
+    epilog="Examples: winnow select --budget 200    winnow select --name night --set 'select.strategies=\\[random]'"
 )
 def select(
     root: RootOption = None,

@@ -33,6 +33,10 @@ def said(*arguments: str, code: int = 0) -> str:
     return done.stdout
 
 
+def test_help__shows_examples_as_they_are_typed() -> None:
+    assert "'select.strategies=[random]'" in " ".join(CliRunner().invoke(app, ["select", "--help"]).output.split())
+
+
 def test_help__is_quick_and_says_what_there_is(winnow: Command) -> None:
     done = [winnow("--help") for _ in range(3)]
     assert min(one.cpu_s for one in done) < 0.7

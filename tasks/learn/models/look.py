@@ -12,7 +12,6 @@ from tasks.learn.models.file import ModelConfig, read_tensors
 from tasks.learn.models.networks import Network, classifier, detector
 from tasks.learn.models.pictures import AT_ONCE, pictures_of, square_of
 from tasks.learn.models.shares import as_values, logits_of, shares_of
-from tasks.progress import advance
 from tasks.store.errors import UsageError
 from tasks.store.root import Root
 
@@ -39,7 +38,6 @@ def by_network(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple
             logits = seen_logits(network, squares)
             values += as_values(config.classes, shares_of(logits, config.label_type, config.temperature))
         ids += some
-        advance("predict", len(some))
     return ids, values
 
 

@@ -19,6 +19,9 @@ from tasks.unit import unit
 SHARD = 2048
 """Samples that are predicted and written at a time: what is written stays, whatever becomes of the rest."""
 
+AT_ONCE = 256
+"""Of these so many are predicted before progress is told; programs of the user's own are started once a shard."""
+
 
 @unit("predict")
 def predict_pool(root: str, version: str, command: str | None = None) -> dict[str, Any]:
@@ -41,12 +44,15 @@ def predict_pool(root: str, version: str, command: str | None = None) -> dict[st
     if not samples:
         return {"predicted": 0}
     advance("predict", 0, len(samples))
-    new = 0
+    new, at_once = 0, SHARD if config.kind == "command" else AT_ONCE
     with predicting(opened, config, command) as predict:
         for start in range(0, len(samples), SHARD):
-            shard = samples[start : start + SHARD]
-            new += write(opened, PREDICTIONS.name, _rows(config, predict(shard)))
-            advance("predict", len(shard))
+            shard, parts = samples[start : start + SHARD], []
+            for first in range(0, len(shard), at_once):
+                some = shard[first : first + at_once]
+                parts.append(predict(some))
+                advance("predict", len(some))
+            new += write(opened, PREDICTIONS.name, _rows(config, pa.concat_tables(parts)))
     return {"predicted": new}
 
 
