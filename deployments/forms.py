@@ -14,9 +14,10 @@ from deployments.chunks import start_chunks
 from deployments.progress import logged_progress
 from flows import loop
 from flows.holds import remind_of_holds
-from flows.loop import Decision, Outcome
+from flows.loop import Decision
 from flows.maintain import Maintained
 from flows.maintain import maintain as run_maintain
+from flows.outcome import Outcome
 from flows.settings import Settings, load_settings
 from tasks.annotate.place import wants_labels
 from tasks.store.root import open_root

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.store.errors import WinnowError
 
 if TYPE_CHECKING:
-    from flows.loop import Outcome
+    from flows.outcome import Outcome
 
 HELD = 3
 """Exit code when something is held."""

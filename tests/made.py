@@ -44,6 +44,14 @@ class Maker:
         os.utime(place, (1_700_000_000, 1_700_000_000))
         return place
 
+    def tinted(self, count: int, **size: int) -> None:
+        """Write `count` photographs that are red, green, blue, red and so on: 000.jpg, 001.jpg."""
+        for number in range(count):
+            scene = photograph(number, **size)
+            scene[:, :, number % 3] = 128 + scene[:, :, number % 3] // 2
+            scene[:, :, (number + 1) % 3] //= 2
+            self.write(f"{number:03d}.jpg", jpeg(scene))
+
     def photographs(self, count: int, first: int = 0, folder: str = "cam", **size: int) -> list[Path]:
         """Write `count` unrelated photographs."""
         return [

@@ -129,22 +129,14 @@ def pick_samples(
         return judged
     state = _state(opened, log, settings, ontology)
     model: Any = choices.recall(opened, choices.EMBEDDING)
-    wants = Wants(
-        predicting_model(opened, log, settings, ontology),
-        ontology,
-        settings.queries,
-        WEAK in settings.columns,
-        settings.box_score,
-        settings.of_crops,
-    )
+    wants = _wants(settings, predicting_model(opened, log, settings, ontology), ontology)
     pool = read_pool(opened, model["table"], model["name"], wants)
     budget = min(settings.picks_of(len(pool)), most)
     apart = set_apart(opened, pool, aside, budget, settings.filters)
     left, budget = apart.pool, budget - len(apart.ids)
-    rests_on = [settings.dumped(), left.ids, apart.ids, wants.model, log.visible("select"), budget, _labels(opened)]
-    rests_on += [ontology] if ontology else []
-    rests_on += [log.visible(STAGE)] if settings.of_crops else []
-    uri = staging.shard_uri(opened, name, "select", staging.settings_hash(*rests_on, REVISION), 0)
+    crops = [log.visible(STAGE)] if settings.of_crops else []
+    rests_on = [left.ids, apart.ids, budget, wants.model, ontology, _labels(opened), log.visible("select"), *crops]
+    uri = staging.shard_uri(opened, name, "select", staging.settings_hash(settings.dumped(), *rests_on, REVISION), 0)
     picks = staging.read_rows(opened, uri)
     is_new = picks is None
     if picks is None:
@@ -158,8 +150,7 @@ def pick_samples(
             "pool": len(pool),
             "aside": len(pool) - len(left),
         }
-        picks = _picked(opened, chosen, size)
-        picks = put_first(picks, _standing(opened, apart.ids))
+        picks = put_first(_picked(opened, chosen, size), _standing(opened, apart.ids))
     # Only now: what is refused for its settings begins nothing.
     planned = Event(name, "planned", "select", "pool", {"state": state}, _settings_hash(settings))
     record(opened, lambda newest: None if name in newest.batches else planned)
@@ -167,6 +158,18 @@ def pick_samples(
         staging.write_rows(opened, uri, picks)
     facts = {"picks": len(picks), "budget": budget + len(apart.ids), "pool": len(pool), **_told(picks)}
     return Staged(name, "select", uri, facts, staging.settings_hash(uri.removeprefix(opened.uri), facts))
+
+
+def _wants(settings: SelectSettings, model: str | None, ontology: str | None) -> Wants:
+    """What the strategies need of the pool."""
+    return Wants(
+        model=model,
+        ontology=ontology,
+        queries=settings.queries,
+        weak=WEAK in settings.columns,
+        box_score=settings.box_score,
+        crops=settings.of_crops,
+    )
 
 
 def _released_picks(root: Root, log: Log, name: str) -> Staged | None:

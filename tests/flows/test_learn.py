@@ -19,7 +19,7 @@ from tasks.store.errors import UsageError
 from tasks.store.log import read_log
 from tests.learn.fit.test_command import CLASSES as CLASSES_TRAINER
 from tests.learn.fit.test_command import settings_for as trainer_settings
-from tests.made import Maker, jpeg, photograph
+from tests.made import Maker
 from tests.pipeline import curate, learn, opened, rows, settings_for, versions
 
 CLASSES = ("red", "green", "blue")
@@ -31,11 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source of pictures that have one of three tints, and a root in which they are curated."""
     place = tmp_path_factory.mktemp("made")
     maker = Maker(place / "source")
-    for number in range(SAMPLES):
-        scene = photograph(number)
-        scene[:, :, number % 3] = 128 + scene[:, :, number % 3] // 2
-        scene[:, :, (number + 1) % 3] //= 2
-        maker.write(f"{number:03d}.jpg", jpeg(scene))
+    maker.tinted(SAMPLES)
     curate(settings_for(maker.folder, place / "root"))
     return place
 

@@ -19,7 +19,7 @@ from tasks.learn.models import pool
 from tasks.learn.models.file import read_config, read_evaluation
 from tasks.store.errors import WinnowError
 from tasks.store.log import read_log
-from tests.made import Maker, jpeg, photograph
+from tests.made import Maker
 from tests.pipeline import curate, learn, opened, rows, settings_for, versions
 
 TINTS = ("red", "green", "blue")
@@ -96,11 +96,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source of pictures that have one of three tints, and a root in which they are curated."""
     place = tmp_path_factory.mktemp("curated")
     maker = Maker(place / "source")
-    for number in range(SAMPLES):
-        scene = photograph(number, WIDTH, HEIGHT)
-        scene[:, :, number % 3] = 128 + scene[:, :, number % 3] // 2
-        scene[:, :, (number + 1) % 3] //= 2
-        maker.write(f"{number:03d}.jpg", jpeg(scene))
+    maker.tinted(SAMPLES, width=WIDTH, height=HEIGHT)
     curate(settings_for(maker.folder, place / "root"))
     return place
 

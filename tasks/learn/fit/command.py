@@ -14,8 +14,8 @@ from typing import Any
 from tasks.labels.values import as_text, classes, shapes
 from tasks.learn.fit.examples import Examples
 from tasks.learn.fit.fitted import Trained
+from tasks.learn.fit.settings import Source
 from tasks.learn.models.folder import keep_folder
-from tasks.learn.models.pictures import Source
 from tasks.learn.models.program import (
     Asked,
     Program,

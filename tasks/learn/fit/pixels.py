@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.learn.models.pictures import AT_ONCE, Source, is_enlarged, pictures_of, square_of
+from tasks.learn.fit.settings import Source
+from tasks.learn.models.pictures import AT_ONCE, is_enlarged, pictures_of, square_of
 from tasks.progress import advance
 from tasks.store import tables
 from tasks.store.errors import UsageError

@@ -8,6 +8,9 @@ from tasks.store.settings import StrictModel
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+Source = Literal["thumbnail", "original"]
+"""What a model is shown of a sample."""
+
 
 class FitSettings(StrictModel):
     """What is trained, and how."""
@@ -30,7 +33,7 @@ class FitSettings(StrictModel):
         ge=32,
         description="Pixels of the square that the network sees; without it, what its weights were made for.",
     )
-    pixels: Literal["thumbnail", "original"] = Field(
+    pixels: Source = Field(
         default="thumbnail",
         description="What the network is trained on and looks at: thumbnails, which is quick; or originals, for a "
         "`side` above theirs and for small objects, of which a copy that small is made once a snapshot.",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, ValidationError
 
 from tasks.labels.values import LabelType
+from tasks.learn.fit.settings import Source
 from tasks.store import staging
 from tasks.store.errors import Unreachable, UsageError
 from tasks.store.root import Root
@@ -47,7 +48,7 @@ class ModelConfig(StrictModel):
     architecture: str | None = Field(default=None, description="Of timm; of a probe, none.")
     embedding: str | None = Field(default=None, description="Of a probe: name of the model whose vectors it takes.")
     side: int | None = Field(default=None, description="Pixels of the square, or of the longer side, that it sees.")
-    pixels: Literal["thumbnail", "original"] = Field(default="thumbnail", description="What it sees.")
+    pixels: Source = Field(default="thumbnail", description="What it sees.")
     mean: list[float] | None = None
     std: list[float] | None = None
     temperature: float = Field(default=1.0, gt=0, description="Logits are divided by it: set by evaluation.")

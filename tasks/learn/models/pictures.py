@@ -1,16 +1,15 @@
 """Pictures as networks of ours are shown them: from thumbnails, or from originals where settings of training say so."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from tasks.image.decode import Pixels, decode_thumbnail
 from tasks.image.original import original_of
 from tasks.image.seen import Seen, seen_again
 from tasks.image.square import central_square, letterboxed
+from tasks.learn.fit.settings import Source
 from tasks.store import tables
 from tasks.store.root import Root
-
-Source = Literal["thumbnail", "original"]
 
 Picture = tuple[dict[str, Any], Pixels, bool]
 """A row with sample_id, width and height; its pixels, (h, w, 3) uint8 RGB; whether they are of a thumbnail."""

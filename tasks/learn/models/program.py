@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tasks.image.seen import MAX_CPU_S
 from tasks.labels.values import BadLabel, LabelType, Value, canonical_prediction, shapes
+from tasks.learn.fit.settings import Source
 from tasks.learn.models.file import ModelConfig
-from tasks.learn.models.pictures import Source
 from tasks.store import tables
 from tasks.store.errors import UsageError, WinnowError
 from tasks.store.root import Root

@@ -49,9 +49,13 @@ def test_keep_folder__nothing_of_an_earlier_try_stays(root: Root, folder: Path) 
     assert sorted(root.storage.names(model_uri(root, CONFIG.version, "model"))) == ["parts"]
 
 
-@pytest.mark.parametrize("target", ["/etc/hostname", "../root/root.json", "/etc", "loop", "nowhere"])
-def test_keep_folder__a_link_that_leads_to_no_file_inside_is_refused(root: Root, folder: Path, target: str) -> None:
-    (folder / "loop").symlink_to(target)
+@pytest.mark.parametrize("target", ["{outside}/a.txt", "../outside/a.txt", "../outside", "loop", "nowhere"])
+def test_keep_folder__a_link_that_leads_to_no_file_inside_is_refused(
+    root: Root, folder: Path, tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.txt").write_bytes(b"secret")
+    (folder / "loop").symlink_to(target.format(outside=tmp_path / "outside"))
     with pytest.raises(UsageError, match="'loop' in {model}"):
         keep_folder(root, CONFIG.version, folder)
     assert not list(root.storage.names(root.at("models")))
@@ -76,7 +80,7 @@ def test_restore_folder__what_is_gone_is_told(root: Root, folder: Path, tmp_path
         restored(root, files, tmp_path / "back")
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "", ".", "a\0"])
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "", ".", "a\0"])
 def test_read_config__a_path_that_leads_out_is_refused(root: Root, name: str) -> None:
     write_config(root, ModelConfig.model_construct(**{**dict(CONFIG), "files": [name]}))
     with pytest.raises(UsageError, match="damaged"):
