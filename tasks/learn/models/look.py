@@ -20,14 +20,12 @@ BATCH = 32
 Squares = NDArray[np.uint8]
 
 
-def by_network(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Ids of the samples that are there, in their order, and what the model predicts of each, calibrated.
+def look_at(root: Root, config: ModelConfig, network: Network, samples: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Ids of the samples that are there, in their order, and what the network of a model predicts of each, calibrated.
 
     Raises:
-        UsageError: its weights are of another architecture.
         WinnowError: it sees originals, and a store fails that these are in.
     """
-    network = restored(root, config)
     values: list[str] = []
     ids: list[str] = []
     for some, squares, rows in _squares(root, network, config, samples):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.labels.values import as_text
-from tasks.learn.models.file import ModelConfig, read_config, read_predicted, read_tensors
+from tasks.learn.models.file import ModelConfig, Tensors, read_config, read_predicted, read_tensors
 from tasks.learn.models.folder import restore_folder
 from tasks.learn.models.program import Asked, Program, predictor, read_predictions, run, write_pictures
 from tasks.learn.models.shares import as_values, logits_of, shares_of
@@ -27,7 +27,8 @@ VALUES = pa.schema([("sample_id", pa.string()), ("value", pa.string())])
 def predicting(root: Root, config: ModelConfig, command: str | None) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
     """What predicts samples with a model while the block runs, as `predict_samples` does.
 
-    A model of the user's own lies on this machine meanwhile and is asked by a program, if one is named.
+    Weights are read once. A model of the user's own lies on this machine meanwhile, and is asked by a program if one is
+    named.
 
     Args:
         root: where the model and the samples are.
@@ -35,15 +36,23 @@ def predicting(root: Root, config: ModelConfig, command: str | None) -> Iterator
         command: `learn.predict_command`. Of the settings, never of the model: what lies in a root starts no program.
 
     Raises:
-        UsageError: the program is none, files of the model are gone, or what the program wrote is no predictions.
+        UsageError: the program is none, files of the model are gone or damaged, or what the program wrote is no
+            predictions.
         WinnowError: the program failed.
     """
-    if config.kind != "command" or not command:
-        yield partial(predict_samples, root, config.version)
-        return
-    with tempfile.TemporaryDirectory(prefix="winnow-") as model:
-        restore_folder(root, config, Path(model))
-        yield partial(_by_program, root, config, predictor(command), Path(model))
+    match config.kind:
+        case "command" if command:
+            with tempfile.TemporaryDirectory(prefix="winnow-") as model:
+                restore_folder(root, config, Path(model))
+                yield partial(_by_program, root, config, predictor(command), Path(model))
+        case "command":
+            yield partial(_as_told, root, config)
+        case "probe":
+            yield partial(_by_probe, root, config, read_tensors(root, config.version))
+        case _:
+            from tasks.learn.models.look import restored
+
+            yield partial(_by_network, root, config, restored(root, config))
 
 
 def predict_samples(root: Root, version: str, samples: Sequence[str]) -> pa.Table:
@@ -60,17 +69,8 @@ def predict_samples(root: Root, version: str, samples: Sequence[str]) -> pa.Tabl
     Raises:
         UsageError: the model is not there, or its weights are damaged or of another architecture.
     """
-    config = read_config(root, version)
-    match config.kind:
-        case "probe":
-            ids, values = _by_probe(root, config, samples)
-        case "command":
-            ids, values = _as_told(root, config, samples)
-        case _:
-            from tasks.learn.models.look import by_network
-
-            ids, values = by_network(root, config, samples)
-    return pa.table([pa.array(ids, pa.string()), pa.array(values, pa.string())], schema=VALUES)
+    with predicting(root, read_config(root, version), None) as predict:
+        return predict(samples)
 
 
 def calibrated(config: ModelConfig, value: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +88,7 @@ def calibrated(config: ModelConfig, value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "boxes": [{**box, "score": score} for box, score in zip(value["boxes"], told, strict=True)]}
 
 
-def _by_probe(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:
-    tensors = read_tensors(root, config.version)
+def _by_probe(root: Root, config: ModelConfig, tensors: Tensors, samples: Sequence[str]) -> pa.Table:
     ids, vectors = read_vectors(root, str(config.embedding), samples)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     kinds = len(config.classes)
@@ -99,7 +98,13 @@ def _by_probe(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[
             f"{vectors.shape[1]} numbers do not fit them. Restore it from a backup."
         )
     logits = vectors @ tensors["weights"].T + tensors["bias"]
-    return ids, as_values(config.classes, shares_of(logits, config.label_type, config.temperature))
+    return _table(ids, as_values(config.classes, shares_of(logits, config.label_type, config.temperature)))
+
+
+def _by_network(root: Root, config: ModelConfig, network: Any, samples: Sequence[str]) -> pa.Table:
+    from tasks.learn.models.look import look_at
+
+    return _table(*look_at(root, config, network, samples))
 
 
 def _by_program(root: Root, config: ModelConfig, program: Program, model: Path, samples: Sequence[str]) -> pa.Table:
@@ -111,12 +116,16 @@ def _by_program(root: Root, config: ModelConfig, program: Program, model: Path, 
             return VALUES.empty_table()
         run(program, model=model, images=images, predictions=wanted)
         said = read_predictions(program, wanted, Asked(config.label_type, config.classes, sizes))
-    return pa.table([list(said), [as_text(calibrated(config, value)) for value in said.values()]], schema=VALUES)
+    return _table(list(said), [as_text(calibrated(config, value)) for value in said.values()])
 
 
-def _as_told(root: Root, config: ModelConfig, samples: Sequence[str]) -> tuple[list[str], list[str]]:
+def _as_told(root: Root, config: ModelConfig, samples: Sequence[str]) -> pa.Table:
     """What a program of the user said of its snapshot."""
     rows = read_predicted(root, config.version)
     told = dict(zip(rows["sample_id"].to_pylist(), rows["value"].to_pylist(), strict=True))
     ids = [sample_id for sample_id in samples if sample_id in told]
-    return ids, [json.dumps(calibrated(config, json.loads(told[one])), ensure_ascii=False) for one in ids]
+    return _table(ids, [json.dumps(calibrated(config, json.loads(told[one])), ensure_ascii=False) for one in ids])
+
+
+def _table(ids: list[str], values: list[str]) -> pa.Table:
+    return pa.table([pa.array(ids, pa.string()), pa.array(values, pa.string())], schema=VALUES)

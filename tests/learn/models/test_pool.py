@@ -85,16 +85,16 @@ def test_predict_pool__of_several_classes_the_least_sure_says_how_unsure(setting
 def test_predict_pool__stopped_half_way_it_goes_on_with_the_rest(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, asked, predicted = opened(settings), [], predict.predict_samples
+    root, asked, predicted = opened(settings), [], predict._by_probe
 
-    def breaks_off(root, version, samples):
+    def breaks_off(root, config, tensors, samples):
         asked.append(len(samples))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return predicted(root, version, samples)
+        return predicted(root, config, tensors, samples)
 
     monkeypatch.setattr(pool, "SHARD", 40)
-    monkeypatch.setattr(predict, "predict_samples", breaks_off)
+    monkeypatch.setattr(predict, "_by_probe", breaks_off)
     with pytest.raises(KeyboardInterrupt):
         predict_pool.fn(root.uri, "m-1")
     assert anything_to_predict(root, "m-1")
@@ -131,3 +131,18 @@ def test_predict_pool__a_program_is_not_asked_with_a_model_that_was_never_left(s
     assert anything_to_predict(opened(settings), "m-2", needs_none)
     with pytest.raises(UsageError, match=r"learn\.predict_command: ask cannot be run"):
         predict_pool.fn(settings.root_uri, "m-2", needs_none)
+
+
+def test_predict_pool__weights_are_read_once_however_many_shards(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SHARD", 20)
+    monkeypatch.setattr(pool, "AT_ONCE", 6)
+    root = opened(settings)
+    reads: list[str] = []
+    read = type(root.storage).read
+    monkeypatch.setattr(
+        type(root.storage), "read", lambda store, uri, *more: (reads.append(uri), read(store, uri, *more))[1]
+    )
+    assert predict_pool.fn(root.uri, "m-1") == {"predicted": 52}
+    assert len([uri for uri in reads if uri.endswith("model.safetensors")]) == 1
